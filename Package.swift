@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// MEGALITH_EMBEDDED=1 builds only the core, as a kernel would link it (see Scripts/embedded.sh).
+// MEGALITH_STRICT=1 makes warnings errors; continuous integration sets it.
+let isEmbedded = Context.environment["MEGALITH_EMBEDDED"] == "1"
+let isStrict = Context.environment["MEGALITH_STRICT"] == "1"
+
+let common: [SwiftSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
+let core: [SwiftSetting] =
+  common + [.strictMemorySafety()] + (isEmbedded ? [.enableExperimentalFeature("Embedded")] : [])
+
+// Rooms of the core, lowest first. A target may name only rooms above it in this list.
+var targets: [Target] = [
+  .target(name: "MemoryUnits", swiftSettings: core),
+  .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
+]
+var products: [Product] = [
+  .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
+  .library(name: "PhysicalLayout", targets: ["PhysicalLayout"]),
+]
+var dependencies: [Package.Dependency] = []
+
+if !isEmbedded {
+  dependencies = [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ]
+  products += [
+    .library(name: "HostMemory", targets: ["HostMemory"]),
+    .executable(name: "megalith", targets: ["MegalithCommand"]),
+  ]
+  targets += [
+    .target(
+      name: "HostMemory",
+      dependencies: ["MemoryUnits", "PhysicalLayout", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: common),
+    .executableTarget(
+      name: "MegalithCommand",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "HostMemory",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: common),
+    .target(
+      name: "TestSupport", dependencies: ["MemoryUnits", "PhysicalLayout"], path: "Tests/TestSupport", swiftSettings: common),
+    .testTarget(name: "MemoryUnitsTests", dependencies: ["MemoryUnits", "TestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "PhysicalLayoutTests", dependencies: ["MemoryUnits", "PhysicalLayout", "TestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
+      swiftSettings: common),
+    .testTarget(name: "CommandTests", dependencies: ["MegalithCommand", "TestSupport"], swiftSettings: common),
+  ]
+}
+
+let package = Package(
+  name: "megalith",
+  products: products,
+  dependencies: dependencies,
+  targets: targets,
+  swiftLanguageModes: [.v6])
