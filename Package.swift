@@ -40,6 +40,7 @@ if !isEmbedded {
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "HostMemory",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
     .target(

@@ -1,2 +1,38 @@
 import ArgumentParser
-@main struct Megalith: ParsableCommand {}
+
+@main
+struct Megalith: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "megalith",
+    abstract: "Says how many huge and gigantic pages a Linux host can give, and what stands in the way.",
+    discussion: """
+      Without a command it surveys this host. Reading what stands in each range needs root; without, the rest is shown.
+
+      EXIT CODES
+        0  done            2  done in part      65  damaged input      77  permission is missing
+        1  failed         64  usage             66  nothing to read
+
+      ENVIRONMENT
+        NO_COLOR  set to anything: no colour
+      """,
+    version: "0.1.0",
+    subcommands: [SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, LayoutCommand.self],
+    defaultSubcommand: SurveyCommand.self)
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let status as ExitStatus {
+      status.report()
+      exit(withError: ExitCode(status.code))
+    } catch {
+      let code = exitCode(for: error)
+      // Help, version and completion scripts are not failures; ArgumentParser prints them as they are.
+      guard code == .validationFailure else { exit(withError: error) }
+      let reason = message(for: error).split(separator: "\n").joined(separator: " ")
+      ExitStatus.usage("\(reason). See 'megalith --help'.".replacing("..", with: ".")).report()
+      exit(withError: code)
+    }
+  }
+}

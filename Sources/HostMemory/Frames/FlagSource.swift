@@ -1,0 +1,138 @@
+import MemoryUnits
+
+/// Where the flags of a host's frames come from: the kernel's file of 8-byte words, or a capture's runs.
+///
+/// Both are streamed; memory use does not depend on the host's size.
+struct FlagSource {
+  static let wordsPath = "proc/kpageflags"
+  static let runsPath = "proc/kpageflags.runs"
+  static let runsHeader: StaticString = "megalith.kpageflags/1"
+
+  private let file: HostFile
+  private let isRuns: Bool
+
+  /// Opens whichever form the root holds.
+  init(_ root: Sysroot) throws(HostFileError) {
+    isRuns = root.exists(Self.runsPath)
+    file = try root.open(isRuns ? Self.runsPath : Self.wordsPath)
+  }
+
+  var path: String { file.path }
+
+  /// Yields every run of frames with the same flags, in ascending order from frame 0, and returns the end.
+  ///
+  /// - Parameter body: gets the run's start, its length and its flags; returning false stops the walk.
+  func forEachRun(
+    _ body: (FrameNumber, FrameCount, FrameFlags) throws(HostFileError) -> Bool
+  ) throws(HostFileError) -> FrameNumber {
+    isRuns ? try walkRuns(body) : try walkWords(body)
+  }
+
+  private func walkWords(
+    _ body: (FrameNumber, FrameCount, FrameFlags) throws(HostFileError) -> Bool
+  ) throws(HostFileError) -> FrameNumber {
+    // The kernel refuses reads that are not multiples of a word, and is slowest at reads of one page.
+    var buffer = [UInt8](repeating: 0, count: 512 << 10)
+    var frame: UInt64 = 0
+    while true {
+      let length = try file.read(into: &buffer)
+      if length == 0 { return FrameNumber(frame) }
+      guard length % 8 == 0 else {
+        throw .damaged(path: path, line: 0, reason: "ends inside the word of frame \(frame + UInt64(length) / 8)")
+      }
+      let words = length / 8
+      var position = 0
+      while position < words {
+        // Found before the callback so that the scan is one tight loop; the buffer cannot move inside it.
+        let run = buffer.withUnsafeBytes { bytes in
+          // Safe: `position..<words` lies inside the buffer, and unaligned loads are asked for.
+          let word = bytes.loadUnaligned(fromByteOffset: position &* 8, as: UInt64.self)
+          var next = position &+ 1
+          while next < words, bytes.loadUnaligned(fromByteOffset: next &* 8, as: UInt64.self) == word { next &+= 1 }
+          return (flags: FrameFlags(rawValue: UInt64(littleEndian: word)), count: next &- position)
+        }
+        let goesOn = try body(FrameNumber(frame), FrameCount(UInt64(run.count)), run.flags)
+        frame += UInt64(run.count)
+        if !goesOn { return FrameNumber(frame) }
+        position += run.count
+      }
+    }
+  }
+
+  private func walkRuns(
+    _ body: (FrameNumber, FrameCount, FrameFlags) throws(HostFileError) -> Bool
+  ) throws(HostFileError) -> FrameNumber {
+    var frame: UInt64 = 0
+    var expected: UInt64?
+    let path = path
+    let end = try LineStream(file).forEachLine { (number, line) throws(HostFileError) -> Bool in
+      let fields = line.fields
+      guard let announced = expected else {
+        guard fields.count == 2, fields[0] == Self.runsHeader, let frames = fields[1].decimal, frames < 1 << 52 else {
+          throw .damaged(path: path, line: number, reason: "not a capture of frame flags")
+        }
+        expected = frames
+        return true
+      }
+      guard fields.count == 2, let count = fields[0].decimal, count > 0, let flags = fields[1].hexadecimal else {
+        throw .damaged(path: path, line: number, reason: "not a run of frames")
+      }
+      guard count <= announced - frame else {
+        throw .damaged(path: path, line: number, reason: "runs reach beyond the announced \(announced) frames")
+      }
+      let goesOn = try body(FrameNumber(frame), FrameCount(count), FrameFlags(rawValue: flags))
+      frame += count
+      return goesOn
+    }
+    if case .atEnd(let lines) = end {
+      guard let expected, expected == frame else {
+        throw .damaged(path: path, line: lines, reason: "ends at frame \(frame) of \(expected ?? 0): cut off")
+      }
+    }
+    return FrameNumber(frame)
+  }
+}
+
+/// The lines of a file of any length, in constant memory.
+struct LineStream {
+  private let file: HostFile
+  init(_ file: HostFile) { self.file = file }
+
+  enum End {
+    case atEnd(lines: UInt64)
+    case stopped
+  }
+
+  /// Calls `body` with each line's number and bytes until it returns false.
+  func forEachLine(
+    _ body: (UInt64, ArraySlice<UInt8>) throws(HostFileError) -> Bool
+  ) throws(HostFileError) -> End {
+    var chunk = [UInt8](repeating: 0, count: 256 << 10)
+    var carried: [UInt8] = []
+    var number: UInt64 = 0
+    while true {
+      let length = try file.read(into: &chunk)
+      if length == 0 {
+        guard !carried.isEmpty else { return .atEnd(lines: number) }
+        return try body(number + 1, carried[...]) ? .atEnd(lines: number + 1) : .stopped
+      }
+      var start = 0
+      while let newline = chunk[start..<length].firstIndex(of: 0x0a) {
+        number += 1
+        if carried.isEmpty {
+          guard try body(number, chunk[start..<newline]) else { return .stopped }
+        } else {
+          carried += chunk[start..<newline]
+          let line = carried[...]
+          carried = []
+          guard try body(number, line) else { return .stopped }
+        }
+        start = newline + 1
+      }
+      carried += chunk[start..<length]
+      guard carried.count < 1 << 20 else {
+        throw .damaged(path: file.path, line: number + 1, reason: "line longer than 1 MiB")
+      }
+    }
+  }
+}

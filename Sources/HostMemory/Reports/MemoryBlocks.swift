@@ -1,0 +1,75 @@
+import MemoryUnits
+
+/// The blocks in which the kernel brings memory online and takes it offline.
+///
+/// `removable` in the same folder says nothing: it is 1 for every block on kernels that can offline at all.
+public struct MemoryBlocks: Sendable, Hashable {
+  public let size: ByteCount
+  /// Blocks that are there, ascending by index.
+  public let blocks: [Block]
+
+  public struct Block: Sendable, Hashable {
+    public let index: UInt64
+    public let isOnline: Bool
+    /// The node that the block belongs to, where `/sys` says.
+    public let node: NodeID?
+
+    public init(index: UInt64, isOnline: Bool, node: NodeID?) {
+      self.index = index
+      self.isOnline = isOnline
+      self.node = node
+    }
+  }
+
+  public init(size: ByteCount, blocks: [Block]) {
+    self.size = size
+    self.blocks = blocks
+  }
+
+  /// Nil where the kernel has no such blocks (memory hotplug is not built in). Block 0 may be missing.
+  public init?(of root: Sysroot) throws(HostFileError) {
+    let folder = "sys/devices/system/memory"
+    let sizePath = "\(folder)/block_size_bytes"
+    guard root.exists(sizePath) else { return nil }
+    guard let bytes = try root.read(sizePath, limit: 1 << 20).prefix(while: { $0 != 0x0a }).hexadecimal,
+      bytes.nonzeroBitCount == 1
+    else { throw .damaged(path: sizePath, line: 1, reason: "not a power of two in hexadecimal") }
+    if root.exists(Self.runsPath) {
+      self.init(size: ByteCount(bytes), blocks: try Self.parseRuns(try root.read(Self.runsPath), size: bytes))
+      return
+    }
+
+    var nodes: [UInt64: NodeID] = [:]
+    for node in root.nodeNumbers {
+      for index in Self.indices(root.list("sys/devices/system/node/node\(node)")) { nodes[index] = NodeID(node) }
+    }
+    var blocks: [Block] = []
+    for index in Self.indices(root.list(folder)).sorted() {
+      guard index < 1 << 48, !index.multipliedReportingOverflow(by: bytes).overflow else {
+        throw .damaged(path: "\(folder)/memory\(index)", line: 0, reason: "block lies beyond any address")
+      }
+      let state: String
+      do {
+        state = try root.readLine("\(folder)/memory\(index)/state")
+      } catch .missing {
+        // The block was removed between listing and reading.
+        continue
+      }
+      guard ["online", "offline", "going-offline"].contains(state) else {
+        throw .damaged(path: "\(folder)/memory\(index)/state", line: 1, reason: "unknown state \(state)")
+      }
+      blocks.append(Block(index: index, isOnline: state != "offline", node: nodes[index]))
+    }
+    self.init(size: ByteCount(bytes), blocks: blocks)
+  }
+
+  private static func indices(_ names: [String]) -> [UInt64] {
+    names.compactMap { $0.hasPrefix("memory") ? UInt64($0.dropFirst(6)) : nil }
+  }
+
+  /// The frames of a block.
+  public func frames(of block: Block, baseShift: PageShift) -> FrameRange {
+    let count = FrameCount(size, baseShift, rounded: .down)
+    return FrameRange(start: FrameNumber(block.index * count.rawValue), count: count)
+  }
+}

@@ -1,0 +1,119 @@
+import MemoryUnits
+
+/// One zone as `/proc/zoneinfo` prints it.
+public struct ZoneReport: Sendable, Hashable {
+  public let node: NodeID
+  public let name: String
+  public var start = FrameNumber(0)
+  public var spanned = FrameCount.zero
+  public var present = FrameCount.zero
+  /// Frames that the allocator was given. Far below `present` where the kernel has not handed over all memory yet.
+  public var managed = FrameCount.zero
+  public var free = FrameCount.zero
+  /// The watermark below which only emergencies allocate.
+  public var minimum = FrameCount.zero
+  public var contiguousArea = FrameCount.zero
+  /// Frames on per-CPU lists: free, but without the flag of free frames. Nil where the file does not say.
+  public var onCPULists: FrameCount?
+  /// Frames kept from requests that could be served from a higher zone, by that zone's index.
+  public var reserves: [FrameCount] = []
+
+  public var span: FrameRange { FrameRange(start: start, count: spanned) }
+
+  /// What requests that may use any zone must leave free here.
+  public var reserveForHigherZones: FrameCount { reserves.max() ?? .zero }
+}
+
+extension ZoneReport {
+  /// Reads all zones. Zones without frames are left out.
+  ///
+  /// Kernels before 3.16 name the start only per node; a zone without `start_pfn` is refused as damaged, since
+  /// nothing can be placed without it.
+  public static func parse(_ content: [UInt8], path: String) throws(HostFileError) -> [ZoneReport] {
+    var zones: [ZoneReport] = []
+    var current: ZoneReport?
+    var hasStart = false
+    func finish(_ line: UInt64) throws(HostFileError) {
+      guard let zone = current, zone.spanned > .zero else { return }
+      guard hasStart else { throw .damaged(path: path, line: line, reason: "zone \(zone.name) has no start_pfn") }
+      guard !zone.start.rawValue.addingReportingOverflow(zone.spanned.rawValue).overflow,
+        zone.present <= zone.spanned, zone.managed <= zone.present
+      else { throw .damaged(path: path, line: line, reason: "zone \(zone.name): spanned, present and managed contradict") }
+      zones.append(zone)
+    }
+    var last: UInt64 = 0
+    for (number, line) in TextLines(content) {
+      last = number
+      let fields = line.fields
+      guard let first = fields.first else { continue }
+      if first == "Node", fields.count >= 4, fields[2] == "zone" {
+        try finish(number)
+        let digits = fields[1].last == 0x2c ? fields[1].dropLast() : fields[1]
+        guard let id = digits.decimal, let node = UInt32(exactly: id) else {
+          throw .damaged(path: path, line: number, reason: "not a node number")
+        }
+        current = ZoneReport(node: NodeID(node), name: fields[3].text)
+        hasStart = false
+        continue
+      }
+      guard current != nil else { continue }
+      if first.starts(with: "protection:") {
+        current?.reserves = line.split(whereSeparator: { !($0 >= 0x30 && $0 <= 0x39) }).compactMap {
+          $0.decimal.map { FrameCount($0) }
+        }
+        continue
+      }
+      guard fields.count >= 2, let keyed = Key(fields) else { continue }
+      guard let value = fields[fields.count - 1].decimal else {
+        throw .damaged(path: path, line: number, reason: "not a number: \(fields[fields.count - 1].text)")
+      }
+      let count = FrameCount(value)
+      switch keyed {
+      case .free: current?.free = count
+      case .minimum: current?.minimum = count
+      case .spanned: current?.spanned = count
+      case .present: current?.present = count
+      case .managed: current?.managed = count
+      case .contiguousArea: current?.contiguousArea = count
+      case .onCPUList:
+        let (sum, overflow) = (current?.onCPULists ?? .zero).rawValue.addingReportingOverflow(value)
+        guard !overflow else { throw .damaged(path: path, line: number, reason: "per-CPU count is out of range") }
+        current?.onCPULists = FrameCount(sum)
+      case .start:
+        current?.start = FrameNumber(value)
+        hasStart = true
+      }
+    }
+    try finish(last)
+    return zones
+  }
+
+  private enum Key {
+    case free, minimum, spanned, present, managed, contiguousArea, onCPUList, start
+
+    init?(_ fields: [ArraySlice<UInt8>]) {
+      if fields.count == 3, fields[0] == "pages", fields[1] == "free" {
+        self = .free
+        return
+      }
+      guard fields.count == 2 else { return nil }
+      if fields[0] == "min" {
+        self = .minimum
+      } else if fields[0] == "spanned" {
+        self = .spanned
+      } else if fields[0] == "present" {
+        self = .present
+      } else if fields[0] == "managed" {
+        self = .managed
+      } else if fields[0] == "cma" {
+        self = .contiguousArea
+      } else if fields[0] == "count:" {
+        self = .onCPUList
+      } else if fields[0] == "start_pfn:" {
+        self = .start
+      } else {
+        return nil
+      }
+    }
+  }
+}

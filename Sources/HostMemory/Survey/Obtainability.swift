@@ -1,0 +1,127 @@
+import MemoryUnits
+
+/// How many pages the kernel would give: verdicts say which ranges could become pages each by itself, this says how many
+/// of them can together.
+struct Obtainability {
+  let zones: [ZoneReport]
+  let judgements: [ZoneJudgement]
+  let seen: [[UInt64]]
+  let policy: KernelPolicy
+
+  private func frames(_ kind: FrameClass, _ zone: Int) -> UInt64 { seen[zone][Int(kind.rawValue)] }
+
+  /// Frames of a zone that moved contents can go to, or that dropping file cache would make free.
+  private func room(in zone: Int) -> UInt64 {
+    var room = frames(.free, zone) + frames(.droppable, zone)
+    if judgements[zone].isDeferred { room += frames(.emptySection, zone) }
+    if judgements[zone].hidesFreeTails { room += frames(.freeTail, zone) }
+    // At most what the per-CPU lists hold, whatever else lacks flags.
+    room += min(frames(.undecided, zone), zones[zone].onCPULists?.rawValue ?? 0)
+    return room
+  }
+
+  /// Decides which candidates are taken, in the kernel's order, as long as what must move finds room.
+  ///
+  /// Verdicts of ranges that find none become blocked. The kernel settles frames between lists whenever it starts to
+  /// empty a range, so a range blocked by nothing else is obtainable as soon as any other one is.
+  ///
+  /// - Complexity: O(ranges).
+  func takeContiguous(_ verdicts: inout [RangeVerdict], _ result: inout SizeResult) {
+    var room = zones.indices.reduce(Int64(0)) { sum, zone in
+      zones[zone].name == "Device" ? sum : sum + Int64(clamping: self.room(in: zone)) - Int64(clamping: zones[zone].minimum.rawValue)
+    }
+    var taken: UInt64 = 0
+    func take(_ index: Int) -> Bool {
+      let verdict = verdicts[index]
+      let moving = verdict.toMove - verdict.droppable
+      let cost = Int64(clamping: (verdict.free + verdict.droppable + moving).rawValue)
+      guard moving == .zero || room >= cost else { return false }
+      room -= cost
+      taken += 1
+      return true
+    }
+    let order = searchOrder(verdicts)
+    for index in order where verdicts[index].verdict == .free || verdicts[index].verdict == .movable {
+      if take(index) { continue }
+      verdicts[index].verdict = .blocked
+      verdicts[index].certainty = .likely
+      verdicts[index].reasons[.noRoom] = verdicts[index].toMove - verdicts[index].droppable
+      verdicts[index] = verdicts[index].withRemedies()
+    }
+    if taken > 0 {
+      for index in order where verdicts[index].isOnlyUnsettled && take(index) {
+        verdicts[index].verdict = .movable
+        verdicts[index].certainty = .likely
+        verdicts[index].reasons = [:]
+        verdicts[index] = verdicts[index].withRemedies()
+      }
+    }
+    for verdict in verdicts {
+      result.count(verdict)
+      if verdict.verdict == .free || verdict.verdict == .movable { result.obtainableBy[verdict.certainty, default: 0] += 1 }
+    }
+    result.obtainable = taken
+  }
+
+  /// Highest zone of each node first, as the kernel's zone lists have it; ascending inside a zone.
+  private func searchOrder(_ verdicts: [RangeVerdict]) -> [Int] {
+    verdicts.indices.sorted { left, right in
+      (verdicts[left].zone ?? -1, right) > (verdicts[right].zone ?? -1, left)
+    }
+  }
+
+  /// Counts pages that the allocator makes from its own lists and by compaction.
+  ///
+  /// Each zone keeps its minimum, and what it holds back from requests that could be served elsewhere.
+  func takeFromLists(_ groups: [TallyGroup], judge: RangeJudge, _ result: inout SizeResult) {
+    let pageFrames = result.order.frames.rawValue
+    var candidates = Array(repeating: [Certainty: UInt64](), count: zones.count)
+    for group in groups {
+      let verdict = judge.judge(group.example, amounts: group.amounts)
+      // Memory that was not handed over yet is handed over when the free lists run dry.
+      let isDeferredOnly = verdict.reasons.count == 1 && verdict.reasons[.deferred] != nil
+      result.count(verdict, times: group.ranges)
+      guard let zone = verdict.zone, policy.searches(zoneNamed: zones[zone].name, for: result.order) else { continue }
+      if verdict.verdict == .free || verdict.verdict == .movable {
+        candidates[zone][verdict.certainty, default: 0] += group.ranges
+      } else if verdict.verdict == .blocked, isDeferredOnly || verdict.isOnlyUnsettled {
+        candidates[zone][.likely, default: 0] += group.ranges
+      }
+    }
+    for zone in zones.indices {
+      let kept = zones[zone].minimum.rawValue + zones[zone].reserveForHigherZones.rawValue
+      let room = self.room(in: zone) + frames(.migratable, zone)
+      var left = room > kept ? (room - kept) / pageFrames : 0
+      for certainty in Certainty.allCases {
+        let count = min(left, candidates[zone][certainty] ?? 0)
+        left -= count
+        result.obtainableBy[certainty, default: 0] += count
+      }
+    }
+    limitByRoom(pageFrames, &result)
+  }
+
+  /// What stays in use needs its frames: all zones together cannot give more than is free or can be dropped.
+  private func limitByRoom(_ pageFrames: UInt64, _ result: inout SizeResult) {
+    let room = zones.indices.reduce(UInt64(0)) { sum, zone in
+      let own = self.room(in: zone)
+      return sum + (own > zones[zone].minimum.rawValue ? own - zones[zone].minimum.rawValue : 0)
+    }
+    var left = room / pageFrames
+    for certainty in Certainty.allCases {
+      let count = min(left, result.obtainableBy[certainty] ?? 0)
+      left -= count
+      result.obtainableBy[certainty] = count
+      result.obtainable += count
+    }
+  }
+}
+
+extension RangeVerdict {
+  /// The same with the remedies that its reasons now call for.
+  func withRemedies() -> RangeVerdict {
+    var copy = self
+    copy.remedies = RangeJudge.remedies(reasons)
+    return copy
+  }
+}

@@ -1,0 +1,4 @@
+import ArgumentParser
+struct CaptureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "capture")
+}

@@ -1,0 +1,4 @@
+import ArgumentParser
+struct LayoutCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "layout")
+}

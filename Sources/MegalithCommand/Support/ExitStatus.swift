@@ -1,0 +1,41 @@
+import HostMemory
+import SystemPackage
+
+/// How a command ends when it does not end well: the process's exit code and one line that says what was wrong and what
+/// to do.
+struct ExitStatus: Error {
+  let code: Int32
+  /// Nil where the command has said all there is to say.
+  let message: String?
+
+  static func failed(_ message: String) -> ExitStatus { ExitStatus(code: 1, message: message) }
+  static func inPart(_ message: String) -> ExitStatus { ExitStatus(code: 2, message: message) }
+  static func usage(_ message: String) -> ExitStatus { ExitStatus(code: 64, message: message) }
+  static func badData(_ message: String) -> ExitStatus { ExitStatus(code: 65, message: message) }
+  static func noInput(_ message: String) -> ExitStatus { ExitStatus(code: 66, message: message) }
+  static func noPermission(_ message: String) -> ExitStatus { ExitStatus(code: 77, message: message) }
+  static let interrupted = ExitStatus(code: 130, message: "stopped; nothing was left behind.")
+
+  func report() {
+    guard let message else { return }
+    StandardError.write("megalith: \(message)\n")
+  }
+}
+
+enum StandardError {
+  static func write(_ text: String) {
+    // Nobody is left to tell where even this fails.
+    _ = try? FileDescriptor.standardError.writeAll(text.utf8)
+  }
+}
+
+extension ExitStatus {
+  init(_ error: HostFileError) {
+    switch error {
+    case .missing(let path): self = .noInput("\(path) is not there. Name a host's root or a capture with --sysroot.")
+    case .denied(let path): self = .noPermission("\(path) may not be read. Run as root.")
+    case .failed(let path, let code): self = .failed("\(path) could not be read: error \(code).")
+    case .damaged: self = .badData("\(error). Make the capture again.")
+    }
+  }
+}

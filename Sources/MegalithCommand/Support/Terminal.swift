@@ -1,0 +1,64 @@
+import MemoryUnits
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What the terminal, if there is one, allows.
+struct Terminal {
+  let usesColour: Bool
+
+  /// Standard output: colour only on a terminal and where `NO_COLOR` is unset or empty.
+  static let output = Terminal(usesColour: isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true))
+
+  enum Colour: Int {
+    case red = 31
+    case green = 32
+    case yellow = 33
+    case blue = 34
+    case grey = 90
+  }
+
+  func paint(_ text: String, _ colour: Colour?) -> String {
+    guard usesColour, let colour else { return text }
+    return "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m"
+  }
+
+  func heading(_ text: String) -> String { usesColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+}
+
+/// One line on the terminal that tells how far long work is; silent elsewhere.
+struct ProgressLine {
+  private let isShown = isatty(STDERR_FILENO) == 1
+  private let task: String
+  private let baseShift: PageShift
+
+  init(_ task: String, baseShift: PageShift = PageShift(12)) {
+    self.task = task
+    self.baseShift = baseShift
+  }
+
+  func show(_ frame: FrameNumber, of end: FrameNumber) {
+    guard isShown, end > FrameNumber(0) else { return }
+    StandardError.write("\r\(task) \(min(frame, end).rawValue * 100 / end.rawValue) %")
+  }
+
+  func clear() {
+    if isShown { StandardError.write("\r\u{1b}[K") }
+  }
+}
+
+/// Remembers Ctrl-C, for work that has something to put back.
+enum Interruption {
+  private static let seen = Atomic<Bool>(false)
+
+  static func watch() {
+    signal(SIGINT) { _ in Interruption.seen.store(true, ordering: .relaxed) }
+    signal(SIGTERM) { _ in Interruption.seen.store(true, ordering: .relaxed) }
+  }
+
+  static var isRequested: Bool { seen.load(ordering: .relaxed) }
+}
