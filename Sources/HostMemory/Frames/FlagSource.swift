@@ -63,34 +63,40 @@ struct FlagSource {
     _ body: (FrameNumber, FrameCount, FrameFlags) throws(HostFileError) -> Bool
   ) throws(HostFileError) -> FrameNumber {
     var frame: UInt64 = 0
-    var expected: UInt64?
+    var isComplete = false
     let path = path
     let end = try LineStream(file).forEachLine { (number, line) throws(HostFileError) -> Bool in
       let fields = line.fields
-      guard let announced = expected else {
-        guard fields.count == 2, fields[0] == Self.runsHeader, let frames = fields[1].decimal, frames < 1 << 52 else {
-          throw .damaged(path: path, line: number, reason: "not a capture of frame flags")
+      if number == 1 {
+        guard fields.count == 1, fields[0] == Self.runsHeader else {
+          throw .damaged(path: path, line: 1, reason: "not a capture of frame flags")
         }
-        expected = frames
         return true
       }
-      guard fields.count == 2, let count = fields[0].decimal, count > 0, let flags = fields[1].hexadecimal else {
+      guard !isComplete, fields.count == 2 else {
         throw .damaged(path: path, line: number, reason: "not a run of frames")
       }
-      guard count <= announced - frame else {
-        throw .damaged(path: path, line: number, reason: "runs reach beyond the announced \(announced) frames")
+      if fields[0] == "end" {
+        guard fields[1].decimal == frame else {
+          throw .damaged(path: path, line: number, reason: "runs make \(frame) frames, not \(fields[1].text)")
+        }
+        isComplete = true
+        return true
       }
+      guard let count = fields[0].decimal, count > 0, count <= Self.frameLimit - frame, let flags = fields[1].hexadecimal
+      else { throw .damaged(path: path, line: number, reason: "not a run of frames") }
       let goesOn = try body(FrameNumber(frame), FrameCount(count), FrameFlags(rawValue: flags))
       frame += count
       return goesOn
     }
-    if case .atEnd(let lines) = end {
-      guard let expected, expected == frame else {
-        throw .damaged(path: path, line: lines, reason: "ends at frame \(frame) of \(expected ?? 0): cut off")
-      }
+    if case .atEnd(let lines) = end, !isComplete {
+      throw .damaged(path: path, line: lines, reason: "ends at frame \(frame) without an end: cut off")
     }
     return FrameNumber(frame)
   }
+
+  /// No machine's frames reach this far; a corrupt count must not keep a survey busy for hours.
+  private static let frameLimit: UInt64 = 1 << 36
 }
 
 /// The lines of a file of any length, in constant memory.

@@ -41,8 +41,16 @@ public struct FrameFlags: OptionSet, Hashable, Sendable {
   public static let lockedInMemory = FrameFlags(rawValue: 1 << 33)
 
   /// The flags that a verdict can depend on; captures keep these only, which makes their runs long.
-  public static let decisive: FrameFlags = [
-    .upToDate, .dirty, .onLRU, .slab, .buddy, .mapped, .anonymous, .swapBacked, .head, .tail, .huge, .unevictable,
-    .poisoned, .noPage, .largeFolio, .offline, .pageTable, .reserved,
+  private static let decisive: FrameFlags = [
+    .dirty, .onLRU, .slab, .mapped, .anonymous, .swapBacked, .head, .tail, .huge, .unevictable, .poisoned, .noPage,
+    .largeFolio, .offline, .pageTable, .reserved, .writeback,
   ]
+
+  /// The same frame without what no verdict depends on.
+  var canonical: FrameFlags {
+    if contains(.buddy) { return .buddy }
+    let kept = intersection(Self.decisive)
+    // Only frames on no list need it, to be told from the kernel's own.
+    return kept.contains(.onLRU) ? kept : kept.union(intersection(.upToDate))
+  }
 }

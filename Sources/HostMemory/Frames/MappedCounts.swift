@@ -10,7 +10,7 @@ struct MappedCounts {
   static let runsHeader: StaticString = "megalith.kpagecount/1"
 
   private enum Source {
-    case words(HostFile)
+    case words(counts: HostFile, flags: HostFile)
     /// Mapped frames, ascending.
     case runs([FrameRange])
     case none
@@ -22,8 +22,8 @@ struct MappedCounts {
   init(_ root: Sysroot) throws(HostFileError) {
     if root.exists(Self.runsPath) {
       source = .runs(try Self.parse(try root.read(Self.runsPath)))
-    } else if let file = try? root.open(Self.wordsPath) {
-      source = .words(file)
+    } else if let counts = try? root.open(Self.wordsPath), let flags = try? root.open(FlagSource.wordsPath) {
+      source = .words(counts: counts, flags: flags)
     } else {
       source = .none
     }
@@ -34,16 +34,30 @@ struct MappedCounts {
     case .none: return .zero
     case .runs(let runs):
       return runs.reduce(.zero) { $0 + $1.intersection(doubt.range).count }
-    case .words(let file):
+    case .words(let counts, let flags):
       var mapped = FrameCount.zero
-      try Self.forEachMapped(file, in: doubt.range) { mapped += $0.count }
+      try Self.forEachMapped(counts, flags: flags, in: doubt.range) { mapped += $0.count }
       return mapped
     }
   }
 
-  /// Calls `body` with each run of mapped frames.
+  /// Calls `body` with each mapped frame that still has no flags: between two reads it may have become a process's.
   static func forEachMapped(
-    _ file: HostFile, in range: FrameRange, _ body: (FrameRange) -> Void
+    _ counts: HostFile, flags: HostFile, in range: FrameRange, _ body: (FrameRange) throws(HostFileError) -> Void
+  ) throws(HostFileError) {
+    var mapped: [FrameRange] = []
+    try forEachWord(counts, in: range) { frame, word in
+      if word != 0 { mapped.append(FrameRange(start: frame, count: FrameCount(1))) }
+    }
+    for frame in mapped {
+      var isBare = false
+      try forEachWord(flags, in: frame) { _, word in isBare = word == 0 }
+      if isBare { try body(frame) }
+    }
+  }
+
+  private static func forEachWord(
+    _ file: HostFile, in range: FrameRange, _ body: (FrameNumber, UInt64) -> Void
   ) throws(HostFileError) {
     try file.seek(to: range.start.rawValue * 8)
     var buffer = [UInt8](repeating: 0, count: Int(min(range.count.rawValue, 1 << 15)) * 8)
@@ -53,7 +67,7 @@ struct MappedCounts {
       guard length >= 8 else { return }
       for position in 0..<min(UInt64(length / 8), (range.end - frame).rawValue) {
         let word = buffer.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: Int(position) * 8, as: UInt64.self) }
-        if word != 0 { body(FrameRange(start: frame + FrameCount(position), count: FrameCount(1))) }
+        body(frame + FrameCount(position), word)
       }
       frame = frame + FrameCount(UInt64(length / 8))
     }

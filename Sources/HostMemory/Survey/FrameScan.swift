@@ -35,16 +35,20 @@ struct FrameScan {
       layout: layout, granule: min(pageblock, sizes.first ?? pageblock), topOrder: topOrder, section: section, sizes: sizes)
     var classifier = FrameClassifier()
     var nextReport = FrameNumber(0)
+    // Nothing beyond the memory that the layout knows can become a page.
+    let limit = layout.end.aligned(to: (sizes.last ?? pageblock).frames, .up)
     let end = try source.forEachRun { (start, count, flags) throws(HostFileError) -> Bool in
+      if start >= limit { return false }
       let kind = classifier.classify(flags)
-      scan.take(start, count, kind, isHead: classifier.isHead, consume)
+      scan.take(start, min(count, limit - start), kind, isHead: classifier.isHead, consume)
       if start >= nextReport {
         try progress(start)
         nextReport = start + reportInterval
       }
       return true
     }
-    scan.finish(at: end, consume)
+    scan.finish(at: min(end, limit), consume)
+    scan.result.end = end
     return scan.result
   }
 
@@ -100,7 +104,6 @@ struct FrameScan {
       let largest = (sizes.last ?? granule).frames
       let whole = end.aligned(to: largest, .up)
       if whole > end { place(FrameRange(start: end, end: whole), .absent, isHugeHead: false, consume) }
-      result.end = end
     }
 
     private mutating func flush(_ consume: (Int, RangeTally) -> Void) {

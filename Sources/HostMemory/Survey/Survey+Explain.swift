@@ -14,8 +14,19 @@ extension Survey {
     }
   }
 
-  /// The zone of a verdict, nil for ranges in none or several.
-  public func zone(of verdict: RangeVerdict) -> ZoneReport? { verdict.zone.map { reports.zones[$0] } }
+  /// The zone of a range: the one that its frames belong to, for holes the one that spans them; nil for several.
+  public func zone(of verdict: RangeVerdict) -> ZoneReport? {
+    if let zone = verdict.zone { return reports.zones[zone] }
+    let spanning = reports.zones.filter { $0.span.overlaps(verdict.range) }
+    return spanning.count == 1 ? spanning.first : nil
+  }
+
+  /// The node of a range, nil for ranges between nodes.
+  public func node(of verdict: RangeVerdict) -> NodeID? {
+    if let zone = verdict.zone { return reports.zones[zone].node }
+    let nodes = Set(reports.zones.filter { $0.span.overlaps(verdict.range) }.map(\.node))
+    return nodes.count == 1 ? nodes.first : nil
+  }
 
   /// Calls `body` with the verdict on each selected range of a surveyed size, in ascending order.
   ///
@@ -28,7 +39,7 @@ extension Survey {
     func emit(_ verdict: RangeVerdict) {
       guard left > 0 else { return }
       if let range = selection.range, !range.overlaps(verdict.range) { return }
-      if let node = selection.node, zone(of: verdict)?.node != node { return }
+      if let node = selection.node, self.node(of: verdict) != node { return }
       left -= 1
       body(verdict)
     }

@@ -28,7 +28,9 @@ public struct Survey: Sendable {
       zones: reports.zones, blocks: reports.blocks, memory: reports.systemMemory, baseShift: reports.baseShift)
     self.layout = layout
     let sizes = (wanted ?? reports.sizes).sorted()
-    do {
+    do throws(HostFileError) {
+      // Without zones no frame has a place; what kept them from being read is what is wrong.
+      if let error = reports.unread.first(where: { $0.error.path == "proc/zoneinfo" })?.error { throw error }
       let scan = try SurveyScan(root, reports, layout, sizes: sizes, progress: progress)
       self.sizes = try scan.results(root, reports)
       judgements = scan.judgements

@@ -29,6 +29,15 @@ enum StandardError {
   }
 }
 
+/// Runs what reads a host, and turns its errors into exit codes.
+func reading<Value>(_ body: () throws(HostFileError) -> Value) throws(ExitStatus) -> Value {
+  do {
+    return try body()
+  } catch {
+    throw ExitStatus(error)
+  }
+}
+
 extension ExitStatus {
   init(_ error: HostFileError) {
     switch error {

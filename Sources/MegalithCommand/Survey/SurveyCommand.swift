@@ -33,14 +33,12 @@ enum Surveying {
   static func run(_ host: HostOptions, _ sizeOption: SizeOption) throws -> Survey {
     let line = ProgressLine("scanning")
     defer { line.clear() }
-    do {
-      let sizes = try Survey.sizes(of: host.root)
-      let wanted = try sizeOption.resolved(among: sizes)
-      return try Survey(of: host.root, sizes: wanted.map { [$0] }) { (frame, end) throws(HostFileError) in
+    let sizes = try reading { () throws(HostFileError) in try Survey.sizes(of: host.root) }
+    let wanted = try sizeOption.resolved(among: sizes)
+    return try reading { () throws(HostFileError) in
+      try Survey(of: host.root, sizes: wanted.map { [$0] }) { (frame, end) throws(HostFileError) in
         line.show(frame, of: end)
       }
-    } catch let error as HostFileError {
-      throw ExitStatus(error)
     }
   }
 
