@@ -11,7 +11,7 @@ enum Redaction {
 
   /// `Linux version 6.12.95+deb12-amd64`, without the builder's name and host.
   static func version(_ content: [UInt8]) -> [UInt8] {
-    let fields = content[...].fields
+    let fields = content.prefix { $0 != 0x0a }.fields
     return Array(fields.prefix(3).joined(separator: [0x20])) + [0x0a]
   }
 

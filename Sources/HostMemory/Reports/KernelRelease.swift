@@ -7,7 +7,7 @@ public struct KernelRelease: Sendable, Hashable, Comparable, CustomStringConvert
 
   /// Reads `/proc/version`: `Linux version 6.12.95 (builder@host) ...`.
   public init(parsing content: [UInt8], path: String) throws(HostFileError) {
-    let fields = content[...].fields
+    let fields = content.prefix { $0 != 0x0a }.fields
     guard let position = fields.firstIndex(where: { $0 == "version" }), fields.count > position + 1 else {
       throw .damaged(path: path, line: 1, reason: "no kernel version")
     }

@@ -103,26 +103,26 @@ struct FrameScan {
       // The last range is complete for its consumer even where the data end inside it.
       let largest = (sizes.last ?? granule).frames
       let whole = end.aligned(to: largest, .up)
-      if whole > end { place(FrameRange(start: end, end: whole), .absent, isHugeHead: false, consume) }
+      if whole > end { place(FrameRange(start: end, end: whole), .absent, hugePage: .zero, consume) }
     }
 
     private mutating func flush(_ consume: (Int, RangeTally) -> Void) {
       guard !pending.isEmpty else { return }
       defer { followsFree = pendingClass == .free }
       guard pendingClass == .undecided else {
-        return place(pending, pendingClass, isHugeHead: pendingIsHead, consume)
+        return place(pending, pendingClass, hugePage: pendingIsHead ? pending.count : .zero, consume)
       }
       var rest = pending
       if followsFree {
         let order = min((rest.start - FrameCount(1)).alignmentOrder, topOrder)
         let tails = min(order.frames - FrameCount(1), rest.count)
-        place(FrameRange(start: rest.start, count: tails), .freeTail, isHugeHead: false, consume)
+        place(FrameRange(start: rest.start, count: tails), .freeTail, hugePage: .zero, consume)
         rest = FrameRange(start: rest.start + tails, end: rest.end)
       }
       let empty = rest.aligned(to: section.frames, .down)
       guard !empty.isEmpty else { return doubt(rest, consume) }
       doubt(FrameRange(start: rest.start, end: empty.start), consume)
-      place(empty, .emptySection, isHugeHead: false, consume)
+      place(empty, .emptySection, hugePage: .zero, consume)
       doubt(FrameRange(start: empty.end, end: rest.end), consume)
     }
 
@@ -133,15 +133,15 @@ struct FrameScan {
       } else {
         result.hasAllDoubts = false
       }
-      place(range, .undecided, isHugeHead: false, consume)
+      place(range, .undecided, hugePage: .zero, consume)
     }
 
     /// Splits frames of one class at the borders of segments and pageblocks.
     private mutating func place(
-      _ range: FrameRange, _ kind: FrameClass, isHugeHead: Bool, _ consume: (Int, RangeTally) -> Void
+      _ range: FrameRange, _ kind: FrameClass, hugePage: FrameCount, _ consume: (Int, RangeTally) -> Void
     ) {
       var start = range.start
-      var isFirst = isHugeHead
+      var beginning = hugePage
       while start < range.end {
         while segment < layout.segments.count, layout.segments[segment].range.end <= start { segment += 1 }
         let isInside = segment < layout.segments.count
@@ -156,10 +156,10 @@ struct FrameScan {
           case .offline: .offline
           case .zone, .unzoned: kind
           }
-        tally.add(count, seen, at: start, isHugeHead: isFirst && seen == .huge)
+        tally.add(count, seen, at: start, hugePage: seen == .huge ? beginning : .zero)
         tally.add(state)
         if case .zone(let zone) = state { result.zones[zone][Int(seen.rawValue)] += count }
-        isFirst = false
+        beginning = .zero
         start = end
         if start == granuleEnd { finishGranule(at: start, consume) }
       }

@@ -123,6 +123,13 @@ public struct HostReports: Sendable {
     return FrameCount(acquired).saturatingSubtracting(FrameCount(released))
   }
 
+  /// Memory that the kernel counts as the allocator's and has not yet given to it.
+  var handedOverLater: FrameCount? {
+    guard let total = memory?.bytes("MemTotal"), !zones.isEmpty else { return nil }
+    let managed = zones.reduce(FrameCount.zero) { $0 + $1.managed }
+    return FrameCount(total, baseShift, rounded: .down).saturatingSubtracting(managed)
+  }
+
   /// The sizes that this kernel has pools for; the architecture's where none are listed.
   public var sizes: [PageSize] {
     let listed = pools.filter { $0.node == nil }.map(\.size)

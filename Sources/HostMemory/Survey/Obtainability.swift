@@ -7,13 +7,16 @@ struct Obtainability {
   let judgements: [ZoneJudgement]
   let seen: [[UInt64]]
   let policy: KernelPolicy
+  /// Memory that the kernel still counts as its own to hand over: less than the frames that look so, since it keeps
+  /// some (descriptors, tables) for itself. Nil where totals are unknown.
+  let handedOverLater: FrameCount?
 
   private func frames(_ kind: FrameClass, _ zone: Int) -> UInt64 { seen[zone][Int(kind.rawValue)] }
 
   /// Frames of a zone that moved contents can go to, or that dropping file cache would make free.
   private func room(in zone: Int) -> UInt64 {
     var room = frames(.free, zone) + frames(.droppable, zone)
-    if judgements[zone].isDeferred { room += frames(.emptySection, zone) }
+    if judgements[zone].isDeferred { room += min(frames(.emptySection, zone), handedOverLater?.rawValue ?? .max) }
     if judgements[zone].hidesFreeTails { room += frames(.freeTail, zone) }
     // At most what the per-CPU lists hold, whatever else lacks flags.
     room += min(frames(.undecided, zone), zones[zone].onCPULists?.rawValue ?? 0)

@@ -33,8 +33,8 @@ struct RangeJudge: Sendable {
       if count > 0 { reasons[reason, default: .zero] += FrameCount(count) }
     }
     let isWhollyHuge = tally.counts[.huge] == order.frames.rawValue
-    let isHeld = isWhollyHuge && tally.hugeHeads == 1 && tally.startsWithHugeHead
-    let isInsideLarger = isWhollyHuge && tally.hugeHeads == 0
+    let isHeld = isWhollyHuge && tally.leadingHugePage == order.frames
+    let isInsideLarger = isWhollyHuge && (tally.hugeHeads == 0 || tally.leadingHugePage > order.frames)
 
     var verdict = Verdict.free
     var certainty = Certainty.certain

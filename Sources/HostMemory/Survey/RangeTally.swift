@@ -16,20 +16,22 @@ struct RangeTally: Sendable {
   /// undecided frame there is likely the kernel's, and elsewhere likely free.
   private(set) var nearUnmovable = ClassCounts()
   private(set) var zone = Zone.none
-  /// First frames of pool pages.
+  /// Pool pages that begin in the range.
   private(set) var hugeHeads: UInt64 = 0
-  private(set) var startsWithHugeHead = false
+  /// The length of the pool page that begins with the range.
+  private(set) var leadingHugePage = FrameCount.zero
   private var firsts = SIMD16<UInt32>(repeating: .max)
 
   init(start: FrameNumber) { self.start = start }
 
-  mutating func add(_ count: UInt64, _ kind: FrameClass, at frame: FrameNumber, isHugeHead: Bool) {
+  /// - Parameter hugePage: where a pool page begins with these frames, its length, which may reach beyond them.
+  mutating func add(_ count: UInt64, _ kind: FrameClass, at frame: FrameNumber, hugePage: FrameCount) {
     counts.add(count, kind)
     let offset = UInt32(truncatingIfNeeded: (frame - start).rawValue)
     firsts[Int(kind.rawValue)] = min(firsts[Int(kind.rawValue)], offset)
-    if isHugeHead {
+    if hugePage > .zero {
       hugeHeads += 1
-      if frame == start { startsWithHugeHead = true }
+      if frame == start { leadingHugePage = hugePage }
     }
   }
 
@@ -58,7 +60,7 @@ struct RangeTally: Sendable {
     default: zone = .several
     }
     hugeHeads += part.hugeHeads
-    if part.start == start { startsWithHugeHead = part.startsWithHugeHead }
+    if part.start == start { leadingHugePage = part.leadingHugePage }
     let shift = UInt32(truncatingIfNeeded: (part.start - start).rawValue)
     for lane in 0..<FrameClass.laneCount where part.firsts[lane] != .max {
       firsts[lane] = min(firsts[lane], part.firsts[lane] &+ shift)
@@ -83,8 +85,8 @@ struct RangeSignature: Hashable {
   private let zone: Int
   private let present: UInt16
   private let presentElsewhere: UInt16
-  private let hugeHeads: UInt8
-  private let startsWithHugeHead: Bool
+  private let hasHugeHeads: Bool
+  private let leadingHugePage: FrameCount
   private let isWhollyHuge: Bool
 
   init(_ tally: RangeTally, order: Order) {
@@ -95,8 +97,8 @@ struct RangeSignature: Hashable {
     }
     present = tally.counts.presence
     presentElsewhere = tally.counts.presence(beyond: tally.nearUnmovable)
-    hugeHeads = UInt8(min(tally.hugeHeads, 2))
-    startsWithHugeHead = tally.startsWithHugeHead
+    hasHugeHeads = tally.hugeHeads > 0
+    leadingHugePage = tally.leadingHugePage
     isWhollyHuge = tally.counts[.huge] == order.frames.rawValue
   }
 }

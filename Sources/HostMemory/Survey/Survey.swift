@@ -78,8 +78,9 @@ struct SurveyScan {
         if lists[index] != nil { lists[index]?.append(tally) } else { collectors[index].add(tally) }
       })
     try Self.checkEnd(scan.end, layout, reports)
-    judgements = layout.zones.indices.map { [scan] in
-      ZoneJudgement(layout.zones[$0], seen: scan.zones[$0], nearUnmovable: scan.nearUnmovable[$0])
+    let zones = try Self.withListsSince(layout.zones, root)
+    judgements = zones.indices.map { [scan] in
+      ZoneJudgement(zones[$0], seen: scan.zones[$0], nearUnmovable: scan.nearUnmovable[$0])
     }
     self.sizes = sizes
     self.orders = orders
@@ -97,7 +98,8 @@ struct SurveyScan {
   func results(_ root: Sysroot, _ reports: HostReports) throws(HostFileError) -> [SizeResult] {
     let counts = try MappedCounts(root)
     let obtainability = Obtainability(
-      zones: layout.zones, judgements: judgements, seen: scan.zones, policy: policy)
+      zones: layout.zones, judgements: judgements, seen: scan.zones, policy: policy,
+      handedOverLater: reports.handedOverLater)
     var results: [SizeResult] = []
     for index in sizes.indices {
       var result = SizeResult(size: sizes[index], order: orders[index], isGigantic: policy.isGigantic(orders[index]))
@@ -126,6 +128,18 @@ struct SurveyScan {
     var mapped = FrameCount.zero
     for doubt in scan.doubts(in: verdict.range) { mapped += try counts.mapped(in: doubt) }
     return mapped > .zero ? judge.judge(tally, mappedWithoutFlags: mapped) : verdict
+  }
+
+  /// Zones with the fuller of their per-CPU lists before and after the scan, during which these fill and drain.
+  private static func withListsSince(_ zones: [ZoneReport], _ root: Sysroot) throws(HostFileError) -> [ZoneReport] {
+    guard root.isLive else { return zones }
+    let since = try ZoneReport.parse(try root.read("proc/zoneinfo"), path: "proc/zoneinfo")
+    return zones.map { zone in
+      var zone = zone
+      let later = since.first { $0.node == zone.node && $0.name == zone.name }?.onCPULists
+      if let earlier = zone.onCPULists, let later { zone.onCPULists = max(earlier, later) }
+      return zone
+    }
   }
 
   /// The unit in which a kernel hands memory over.

@@ -9,7 +9,8 @@ struct ZoneJudgement: Sendable {
   enum Undecided: Sendable {
     /// No more frames lack flags than the per-CPU lists hold.
     case free
-    /// The surplus fits into the pageblocks where something unmovable was seen; the others are likely free.
+    /// The surplus fits, all but a quarter of the rest at most, into the pageblocks where something unmovable was seen;
+    /// the frames elsewhere are likely free.
     case freeElsewhere
     case unknown
   }
@@ -43,9 +44,10 @@ struct ZoneJudgement: Sendable {
     // The lists change while the file is read.
     let tolerance = max(64, onLists / 64)
     let all = withoutOwner(seen)
+    let near = withoutOwner(nearUnmovable)
     if all <= onLists + (onLists == 0 ? 0 : tolerance) {
       undecided = .free
-    } else if all - onLists <= withoutOwner(nearUnmovable) + tolerance {
+    } else if all - onLists <= near + max(tolerance, (all - near) / 4) {
       undecided = .freeElsewhere
     } else {
       undecided = .unknown
