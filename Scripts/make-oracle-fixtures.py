@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Trims recorded boots of real kernels to test fixtures.
+
+usage: make-oracle-fixtures.py RECORDINGS
+
+Each folder of RECORDINGS holds a serial.log (console output, the kernel's messages first) and a summary.json (snapshots
+of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory, and
+expected.txt, the zones and memory blocks right after boot.
+"""
+import json
+import pathlib
+import re
+import sys
+
+JUNK = ["SeaBIOS (version 1.16.2)", "Booting from ROM..", "\x1b[2J", "Probing EDD (edd=off to disable)... ok"]
+KEEP = re.compile(
+    r"Linux version|Command line: |physical RAM map|BIOS-e820:|user: |DMI: |SMBIOS|e820: |last_pfn|RAMDISK|Hypervisor|"
+    r"ACPI: (RSDP|SRAT)|SRAT: |NUMA|Faking|Zone ranges|  (DMA|DMA32|Normal|Movable|Device) |Movable zone start|"
+    r"  Node \d|Early memory node|  node +\d"
+)
+TWICE = {"a-plain-4g", "b-holes-6g"}
+
+
+def trimmed(line):
+    line = re.sub(r"(Linux version \S+).*", r"\1 (builder@host) #1 SMP", line)
+    return line.rstrip("\r\n")
+
+
+def boots(lines):
+    boot = []
+    for line in lines:
+        if "Linux version" in line and boot:
+            yield boot
+            boot = []
+        boot.append(line)
+    yield boot
+
+
+def memory_messages(boot):
+    kept, in_ranges = [], False
+    for line in boot:
+        if in_ranges and not re.search(r"  node +\d", line):
+            break
+        in_ranges = in_ranges or "Early memory node ranges" in line
+        if KEEP.search(line):
+            kept.append(trimmed(line))
+    return kept
+
+
+def main():
+    source = pathlib.Path(sys.argv[1])
+    target = pathlib.Path(__file__).resolve().parent.parent / "Tests/Fixtures/oracle"
+    for folder in sorted(source.iterdir()):
+        if not (folder / "summary.json").exists():
+            continue
+        lines = (folder / "serial.log").read_text(errors="replace").splitlines()
+        copies = [memory_messages(boot) for boot in boots(lines) if "Linux version" in boot[0]]
+        log = JUNK + copies[0] + (copies[1] if folder.name in TWICE else [])
+        snapshot = next(s for s in json.loads((folder / "summary.json").read_text()) if s["label"] == "boot")
+        expected = []
+        for text in snapshot["blocks"]:
+            if match := re.match(r"block_size_bytes (\S+)", text):
+                expected.append(f"block-size {match[1]}")
+            if match := re.match(r"block (\d+)-(\d+) .*node=(\d+)", text):
+                expected.append(f"blocks {match[1]} {match[2]} node {match[3]}")
+        for zone in snapshot["zones"]:
+            expected.append("zone {node} {zone} {start_pfn} {spanned} {present}".format(**zone))
+        out = target / folder.name
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "boot.log").write_text("\n".join(log) + "\n")
+        (out / "expected.txt").write_text("\n".join(expected) + "\n")
+
+
+main()
