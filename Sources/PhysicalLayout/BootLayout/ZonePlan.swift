@@ -60,7 +60,9 @@ struct ZonePlan {
 
   /// Each zone begins where the one below ends, and the last one ends with memory.
   private static func bounds(_ nodes: [Node], _ architecture: Architecture) -> [Bounds] {
-    guard let first = nodes.map { $0.span.start }.min(), let end = nodes.map { $0.span.end }.max() else { return [] }
+    let starts = nodes.map { $0.span.start }
+    let ends = nodes.map { $0.span.end }
+    guard let first = starts.min(), let end = ends.max() else { return [] }
     var start = first
     return architecture.zones.map { zone in
       let limit = zone.end.map { min(FrameNumber($0, architecture.baseShift, rounded: .down), end) } ?? end
