@@ -16,7 +16,9 @@ enum Redaction {
   }
 
   /// Only the parameters that concern memory.
-  static func commandLine(_ content: [UInt8]) -> [UInt8] { content }
+  static func commandLine(_ content: [UInt8]) -> [UInt8] {
+    KernelCommandLine(parsing: Array(content.prefix { $0 != 0x0a })).memoryKeysOnly + [0x0a]
+  }
 
   /// System memory and reserved ranges as they are, the kernel's own range rounded to 2 MiB, all else without names.
   static func resources(_ content: [UInt8]) -> [UInt8] {
@@ -35,6 +37,7 @@ enum Redaction {
       let ends = line[..<colon].trimmed.split(separator: 0x2d)
       guard ends.count == 2, let start = ends[0].hexadecimal, let last = ends[1].hexadecimal else { continue }
       if line.first == 0x20 {
+        if name.starts(with: "System RAM") { lines.append("  \(address(start))-\(address(last)) : System RAM") }
         guard name.starts(with: "Kernel ") else { continue }
         kernel = (min(kernel?.start ?? start, start), max(kernel?.last ?? last, last))
         continue

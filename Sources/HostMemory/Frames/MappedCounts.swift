@@ -29,14 +29,14 @@ struct MappedCounts {
     }
   }
 
-  func mapped(in doubt: FrameScan.Doubt) throws(HostFileError) -> FrameCount {
+  func mapped(in range: FrameRange) throws(HostFileError) -> FrameCount {
     switch source {
     case .none: return .zero
     case .runs(let runs):
-      return runs.reduce(.zero) { $0 + $1.intersection(doubt.range).count }
+      return runs.reduce(.zero) { $0 + $1.intersection(range).count }
     case .words(let counts, let flags):
       var mapped = FrameCount.zero
-      try Self.forEachMapped(counts, flags: flags, in: doubt.range) { mapped += $0.count }
+      try Self.forEachMapped(counts, flags: flags, in: range) { mapped += $0.count }
       return mapped
     }
   }

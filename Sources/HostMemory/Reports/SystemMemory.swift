@@ -1,14 +1,15 @@
 import MemoryUnits
 
-/// The ranges that `/proc/iomem` calls system memory.
+/// The ranges that `/proc/iomem` calls system memory, however deep: memory that a driver added later stands below its
+/// device. (What the firmware said at boot is `FirmwareMap`'s business, which reads the top level only.)
 enum SystemMemory {
   /// Whole frames, ascending; nil where the kernel prints zeros in place of addresses (to users other than root).
   static func parse(_ content: [UInt8], path: String, baseShift: PageShift) throws(HostFileError) -> [FrameRange]? {
     var ranges: [FrameRange] = []
     var isHidden = true
     for (number, line) in TextLines(content) {
-      // Nested entries are parts of the ranges above them.
-      if line.isEmpty || line.first == 0x20 { continue }
+      let line = line.trimmed
+      if line.isEmpty { continue }
       guard let dash = line.firstIndex(of: 0x2d), let start = line[..<dash].hexadecimal,
         let space = line[dash...].firstIndex(of: 0x20), let last = line[(dash + 1)..<space].hexadecimal, start <= last,
         last < .max

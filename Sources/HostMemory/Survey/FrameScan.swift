@@ -4,19 +4,13 @@ import MemoryUnits
 ///
 /// Ranges are handed out as they are finished and not kept; memory use is constant but for a bounded list of places.
 struct FrameScan {
-  /// A run of frames that flags alone leave undecided.
-  struct Doubt: Sendable {
-    let range: FrameRange
-  }
-
   struct Result: Sendable {
     /// Frames by class, for each zone of the layout.
     var zones: [[UInt64]]
     /// The part of `zones` in pageblocks where something unmovable was seen.
     var nearUnmovable: [[UInt64]]
-    /// Runs of undecided frames outside whole empty sections, ascending, at most ``FrameScan/doubtLimit``.
-    var doubts: [Doubt] = []
-    var hasAllDoubts = true
+    /// Runs of frames that flags alone leave undecided, ascending, the first ``FrameScan/doubtLimit`` of them.
+    var doubts: [FrameRange] = []
     var end = FrameNumber(0)
   }
 
@@ -112,6 +106,7 @@ struct FrameScan {
       guard pendingClass == .undecided else {
         return place(pending, pendingClass, hugePage: pendingIsHead ? pending.count : .zero, consume)
       }
+      remember(pending)
       var rest = pending
       if followsFree {
         let order = min((rest.start - FrameCount(1)).alignmentOrder, topOrder)
@@ -120,20 +115,14 @@ struct FrameScan {
         rest = FrameRange(start: rest.start + tails, end: rest.end)
       }
       let empty = rest.aligned(to: section.frames, .down)
-      guard !empty.isEmpty else { return doubt(rest, consume) }
-      doubt(FrameRange(start: rest.start, end: empty.start), consume)
+      guard !empty.isEmpty else { return place(rest, .undecided, hugePage: .zero, consume) }
+      place(FrameRange(start: rest.start, end: empty.start), .undecided, hugePage: .zero, consume)
       place(empty, .emptySection, hugePage: .zero, consume)
-      doubt(FrameRange(start: empty.end, end: rest.end), consume)
+      place(FrameRange(start: empty.end, end: rest.end), .undecided, hugePage: .zero, consume)
     }
 
-    private mutating func doubt(_ range: FrameRange, _ consume: (Int, RangeTally) -> Void) {
-      guard !range.isEmpty else { return }
-      if result.doubts.count < FrameScan.doubtLimit {
-        result.doubts.append(Doubt(range: range))
-      } else {
-        result.hasAllDoubts = false
-      }
-      place(range, .undecided, hugePage: .zero, consume)
+    private mutating func remember(_ range: FrameRange) {
+      if result.doubts.count < FrameScan.doubtLimit { result.doubts.append(range) }
     }
 
     /// Splits frames of one class at the borders of segments and pageblocks.

@@ -66,7 +66,7 @@ struct RangeJudge: Sendable {
     if isHeld {
       verdict = .held
       reasons = [:]
-    } else if counts[.absent] > 0 || tally.zone == .several || tally.zone == .none || isUnusedZone {
+    } else if counts[.absent] > 0 || tally.hasOfflineBlock || tally.zone == .several || tally.zone == .none || isUnusedZone {
       verdict = .excluded
       if tally.zone == .several { reasons[.border] = range.count }
       if isUnusedZone { reasons[.zone] = range.count }

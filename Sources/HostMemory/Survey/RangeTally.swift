@@ -16,6 +16,8 @@ struct RangeTally: Sendable {
   /// undecided frame there is likely the kernel's, and elsewhere likely free.
   private(set) var nearUnmovable = ClassCounts()
   private(set) var zone = Zone.none
+  /// Whether part of the range lies in a block that was not brought online.
+  private(set) var hasOfflineBlock = false
   /// Pool pages that begin in the range.
   private(set) var hugeHeads: UInt64 = 0
   /// The length of the pool page that begins with the range.
@@ -37,7 +39,8 @@ struct RangeTally: Sendable {
 
   mutating func add(_ state: HostLayout.State) {
     switch (state, zone) {
-    case (.hole, _), (.offline, _): break
+    case (.hole, _): break
+    case (.offline, _): hasOfflineBlock = true
     case (.zone(let index), .none): zone = .one(index)
     case (.zone(let index), .one(let known)) where index == known: break
     default: zone = .several
@@ -59,6 +62,7 @@ struct RangeTally: Sendable {
     case (.one(let left), .one(let right)) where left == right: break
     default: zone = .several
     }
+    hasOfflineBlock = hasOfflineBlock || part.hasOfflineBlock
     hugeHeads += part.hugeHeads
     if part.start == start { leadingHugePage = part.leadingHugePage }
     let shift = UInt32(truncatingIfNeeded: (part.start - start).rawValue)
@@ -85,6 +89,7 @@ struct RangeSignature: Hashable {
   private let zone: Int
   private let present: UInt16
   private let presentElsewhere: UInt16
+  private let hasOfflineBlock: Bool
   private let hasHugeHeads: Bool
   private let leadingHugePage: FrameCount
   private let isWhollyHuge: Bool
@@ -97,6 +102,7 @@ struct RangeSignature: Hashable {
     }
     present = tally.counts.presence
     presentElsewhere = tally.counts.presence(beyond: tally.nearUnmovable)
+    hasOfflineBlock = tally.hasOfflineBlock
     hasHugeHeads = tally.hugeHeads > 0
     leadingHugePage = tally.leadingHugePage
     isWhollyHuge = tally.counts[.huge] == order.frames.rawValue

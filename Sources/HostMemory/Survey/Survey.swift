@@ -124,7 +124,7 @@ struct SurveyScan {
   ) throws(HostFileError) -> RangeVerdict {
     let verdict = judge.judge(tally)
     let hangs = verdict.verdict == .free || verdict.verdict == .movable
-    guard hangs, tally.counts[.undecided] > 0, verdict.certainty != .certain else { return verdict }
+    guard hangs, tally.counts.sum(.undecided, .emptySection, .freeTail) > 0, verdict.certainty != .certain else { return verdict }
     var mapped = FrameCount.zero
     for doubt in scan.doubts(in: verdict.range) { mapped += try counts.mapped(in: doubt) }
     return mapped > .zero ? judge.judge(tally, mappedWithoutFlags: mapped) : verdict
@@ -144,8 +144,7 @@ struct SurveyScan {
 
   /// The unit in which a kernel hands memory over.
   static func section(_ reports: HostReports) -> Order {
-    let bytes = min(reports.blocks?.size ?? .mebibytes(128), .mebibytes(128))
-    return Order(exactly: FrameCount(bytes, reports.baseShift, rounded: .down)) ?? Order(15)
+    Order(exactly: FrameCount(.mebibytes(128), reports.baseShift, rounded: .down)) ?? Order(15)
   }
 
   /// Kernels describe frames up to a section's end; data that stop below the end of memory were cut off.
@@ -163,16 +162,16 @@ struct SurveyScan {
 
 extension FrameScan.Result {
   /// The undecided runs that lie in a range.
-  func doubts(in range: FrameRange) -> ArraySlice<FrameScan.Doubt> {
+  func doubts(in range: FrameRange) -> [FrameRange] {
     var low = 0
     var high = doubts.count
     while low < high {
       let middle = (low + high) / 2
-      if doubts[middle].range.end <= range.start { low = middle + 1 } else { high = middle }
+      if doubts[middle].end <= range.start { low = middle + 1 } else { high = middle }
     }
     var end = low
-    while end < doubts.count, doubts[end].range.start < range.end { end += 1 }
-    return doubts[low..<end]
+    while end < doubts.count, doubts[end].start < range.end { end += 1 }
+    return doubts[low..<end].map { $0.intersection(range) }
   }
 }
 

@@ -41,13 +41,13 @@ struct ZoneJudgement: Sendable {
       undecided = withoutOwner(seen) == 0 ? .free : .unknown
       return
     }
-    // The lists change while the file is read.
-    let tolerance = max(64, onLists / 64)
     let all = withoutOwner(seen)
     let near = withoutOwner(nearUnmovable)
-    if all <= onLists + (onLists == 0 ? 0 : tolerance) {
+    // The lists change while the file is read; empty ones explain nothing.
+    let drift = onLists == 0 ? 0 : max(64, onLists / 64)
+    if all <= onLists + drift {
       undecided = .free
-    } else if all - onLists <= near + max(tolerance, (all - near) / 4) {
+    } else if all - onLists <= near + (onLists == 0 ? 0 : max(drift, (all - near) / 4)) {
       undecided = .freeElsewhere
     } else {
       undecided = .unknown
