@@ -4,8 +4,8 @@
 usage: make-oracle-fixtures.py RECORDINGS
 
 Each folder of RECORDINGS holds a serial.log (console output, the kernel's messages first) and a summary.json (snapshots
-of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory, and
-expected.txt, the zones and memory blocks right after boot.
+of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory,
+iomem.txt, the resource tree, and expected.txt, the zones and memory blocks, both right after boot.
 """
 import json
 import pathlib
@@ -47,6 +47,11 @@ def memory_messages(boot):
     return kept
 
 
+def first_section(lines, name):
+    start = lines.index(f"@@BEGIN {name}") + 1
+    return lines[start : lines.index("@@END", start)]
+
+
 def main():
     source = pathlib.Path(sys.argv[1])
     target = pathlib.Path(__file__).resolve().parent.parent / "Tests/Fixtures/oracle"
@@ -68,6 +73,7 @@ def main():
         out = target / folder.name
         out.mkdir(parents=True, exist_ok=True)
         (out / "boot.log").write_text("\n".join(log) + "\n")
+        (out / "iomem.txt").write_text("\n".join(first_section(lines, "iomem")) + "\n")
         (out / "expected.txt").write_text("\n".join(expected) + "\n")
 
 

@@ -83,6 +83,36 @@ private func nodes(_ gibibytes: UInt64, nodes: [ByteCount] = [], _ line: String)
     #expect(try parts(4, "movablecore=512M kernelcore=3500M") == parts(4, "movablecore=512M"))
   }
 
+  @Test func withoutMemoryAbove4GiBTheZoneBelowIsDivided() throws {
+    // 262,144 frames wanted, 3,998 of them in DMA: 258,146 after frame 4096, up to the next 1024.
+    #expect(
+      try parts(2, "kernelcore=1G") == [
+        Part(0, .dma, 1, 4096), Part(0, .dma32, 4096, 263_168), Part(0, .movable, 263_168, 524_288),
+      ])
+  }
+
+  @Test func limitIsAnAddressOnX86AndAnAmountElsewhere() throws {
+    let high = FirmwareMap([FirmwareMap.Entry(range(1 << 30, 5 << 30), .usable)])
+    let line = KernelCommandLine(parsing: Array("mem=2G".utf8))
+    let x86 = try BootLayout(of: BootDescription(architecture: .x86_64, firmwareMap: high, commandLine: line))
+    #expect(x86.memory == [FrameRange(start: FrameNumber(0x40000), end: FrameNumber(0x80000))])
+    let arm = try BootLayout(of: BootDescription(architecture: .arm64Granule4K, firmwareMap: high, commandLine: line))
+    #expect(arm.memory == [FrameRange(start: FrameNumber(0x40000), end: FrameNumber(0xc0000))])
+  }
+
+  @Test func toldBlockSizeCountsIfItMakesSense() throws {
+    var boot = try PhysicalMemory(total: .gibibytes(6)).boot()
+    boot.memoryBlockSize = .gibibytes(1)
+    #expect(try BootLayout(of: boot).memoryBlockSize == .gibibytes(1))
+    #expect(
+      try BootLayout(of: boot).memoryBlocks == [
+        MemoryBlockRange(start: MemoryBlockNumber(0), end: MemoryBlockNumber(3)),
+        MemoryBlockRange(start: MemoryBlockNumber(4), end: MemoryBlockNumber(7)),
+      ])
+    boot.memoryBlockSize = .mebibytes(64)
+    #expect(try BootLayout(of: boot).memoryBlockSize == .mebibytes(128))
+  }
+
   @Test func kernelShareIsSpreadOverNodes() throws {
     // Node 0 has 786,334 frames below 4 GiB, more than its half of 1,048,576; the 262,242 left over are halved again:
     // 131,121 for node 1, the rest of 131,121 for node 0's high memory.

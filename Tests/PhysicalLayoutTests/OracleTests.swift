@@ -74,6 +74,15 @@ struct OracleCase: Sendable, CustomTestStringConvertible {
     #expect(layout.regions.memory.map(\.node) == told.map(\.node))
   }
 
+  @Test(arguments: OracleCase.names) func resourceTreeGivesTheSameLayout(name: String) throws {
+    let oracle = try OracleCase(name)
+    var boot = BootDescription(try BootLog(parsing: oracle.log))
+    boot.firmwareMap = try FirmwareMap(resourceTree: FixtureFolder("oracle/" + name).bytes("iomem.txt"))
+    let layout = try BootLayout(of: boot)
+    #expect(layout.zones == oracle.zones)
+    #expect(layout.memoryBlocks == oracle.blocks)
+  }
+
   @Test(arguments: OracleCase.names) func userMapIsTheFirmwareMapAfterTheCommandLine(name: String) throws {
     let log = try BootLog(parsing: try OracleCase(name).log)
     let computed = log.firmwareMap.applying(log.commandLine)

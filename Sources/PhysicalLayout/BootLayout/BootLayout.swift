@@ -15,11 +15,14 @@ public struct BootDescription: Hashable, Sendable {
   public var loaded: [PhysicalRange]
   /// Changes of the map that the kernel makes on its own, after the command line's.
   public var corrections: [MapDirective]
+  /// The size of a memory block, where it is known; nil has it computed. It counts if it is a power of two of at least a
+  /// section.
+  public var memoryBlockSize: ByteCount?
 
   public init(
     architecture: Architecture, firmwareMap: FirmwareMap, topology: NUMATopology? = nil,
     commandLine: KernelCommandLine = KernelCommandLine(), isVirtual: Bool = true, loaded: [PhysicalRange] = [],
-    corrections: [MapDirective] = []
+    corrections: [MapDirective] = [], memoryBlockSize: ByteCount? = nil
   ) {
     self.architecture = architecture
     self.firmwareMap = firmwareMap
@@ -28,13 +31,15 @@ public struct BootDescription: Hashable, Sendable {
     self.isVirtual = isVirtual
     self.loaded = loaded
     self.corrections = corrections
+    self.memoryBlockSize = memoryBlockSize
   }
 
   /// The boot that a log tells of.
   public init(_ log: BootLog, architecture: Architecture = .x86_64) {
     self.init(
       architecture: architecture, firmwareMap: log.firmwareMap, topology: log.topology, commandLine: log.commandLine,
-      isVirtual: log.hypervisor != nil, loaded: log.initialFileSystem.map { [$0] } ?? [], corrections: log.corrections)
+      isVirtual: log.hypervisor != nil, loaded: log.initialFileSystem.map { [$0] } ?? [], corrections: log.corrections,
+      memoryBlockSize: log.memoryBlockSize)
   }
 }
 
@@ -114,7 +119,7 @@ public struct BootLayout: Hashable, Sendable {
   public init(of boot: BootDescription) throws(BootLayoutError) {
     let architecture = boot.architecture
     let map = BootLayout.effectiveMap(boot)
-    var regions = BootLayout.memory(map, architecture)
+    var regions = BootLayout.memory(map, boot)
     guard let span = regions.span else { throw .noMemory }
 
     let topology = boot.effectiveTopology(regions, end: span.end)
@@ -127,7 +132,7 @@ public struct BootLayout: Hashable, Sendable {
     let nodes = plan.nodes()
     guard !nodes.isEmpty else { throw .noMemory }
 
-    let blockSize = architecture.memoryBlockSize(endOfMemory: span.end, isVirtual: boot.isVirtual)
+    let blockSize = boot.blockSize(endOfMemory: span.end)
     let frames = regions.frames(architecture.baseShift)
     self.architecture = architecture
     firmwareMap = map
@@ -142,7 +147,8 @@ public struct BootLayout: Hashable, Sendable {
 
   /// The map that memory is made from.
   private static func effectiveMap(_ boot: BootDescription) -> FirmwareMap {
-    var map = boot.firmwareMap.applying(boot.commandLine).applying(boot.corrections)
+    let directives = boot.commandLine.mapDirectives.filter { !boot.limitsAmount || $0.limit == nil }
+    var map = boot.firmwareMap.applying(directives).applying(boot.corrections)
     guard boot.architecture.hasLegacyBIOSArea else { return map }
     map.replace(.usable, with: .reserved, over: PhysicalRange(start: .zero, count: .kibibytes(4)))
     map.replace(
@@ -151,12 +157,33 @@ public struct BootLayout: Hashable, Sendable {
   }
 
   /// Whole frames of what is usable.
-  private static func memory(_ map: FirmwareMap, _ architecture: Architecture) -> RegionSet {
+  private static func memory(_ map: FirmwareMap, _ boot: BootDescription) -> RegionSet {
+    let architecture = boot.architecture
     var regions = RegionSet()
     for entry in map.entries where entry.kind == .usable { regions.add(entry.range) }
     regions.cap(to: PhysicalRange(start: .zero, end: architecture.addressLimit))
+    if boot.limitsAmount, let limit = boot.commandLine.mapDirectives.compactMap({ $0.limit }).last {
+      regions.limit(to: limit - .zero)
+    }
     regions.trim(to: architecture.baseShift.bytes)
     return regions
+  }
+}
+
+extension BootDescription {
+  /// `mem=` is an address on x86, whose memory starts at 0, and an amount of memory elsewhere.
+  fileprivate var limitsAmount: Bool { !architecture.hasLegacyBIOSArea }
+
+  fileprivate func blockSize(endOfMemory: PhysicalAddress) -> ByteCount {
+    if let size = memoryBlockSize, size >= architecture.sectionSize, size.rawValue.nonzeroBitCount == 1 { return size }
+    return architecture.memoryBlockSize(endOfMemory: endOfMemory, isVirtual: isVirtual)
+  }
+}
+
+extension MapDirective {
+  fileprivate var limit: PhysicalAddress? {
+    guard case .limit(let limit) = self else { return nil }
+    return limit
   }
 }
 

@@ -96,9 +96,9 @@ struct IntervalMap<Value: Hashable & Sendable>: Hashable, Sendable {
   }
 }
 
-extension PhysicalRange {
+extension UnitRange where Bound == PhysicalAddress {
   /// Everything that an address can name but its very last byte, which no half-open range can hold.
-  static let everything = PhysicalRange(start: .zero, end: PhysicalAddress(UInt64.max))
+  public static var everything: PhysicalRange { PhysicalRange(start: .zero, end: PhysicalAddress(UInt64.max)) }
 
   /// The range of `count` bytes from `start`, or nil where it would end above the last address.
   init?(checkedStart start: PhysicalAddress, count: ByteCount) {

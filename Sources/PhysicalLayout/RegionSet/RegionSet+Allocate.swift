@@ -15,7 +15,7 @@ extension RegionSet {
   ///   - bounds: only what lies inside.
   /// - Complexity: O(regions + reservations).
   public func freeRanges(
-    on node: NodeID? = nil, in bounds: PhysicalRange = PhysicalRange(start: .zero, end: PhysicalAddress(UInt64.max))
+    on node: NodeID? = nil, in bounds: PhysicalRange = .everything
   ) -> [PhysicalRange] {
     var free: [PhysicalRange] = []
     for interval in memoryMap.intervals(in: bounds) {
@@ -43,7 +43,7 @@ extension RegionSet {
   /// - Complexity: O(regions + reservations).
   public mutating func allocate(
     _ size: ByteCount, alignment: ByteCount, from direction: AllocationDirection,
-    in bounds: PhysicalRange = PhysicalRange(start: .zero, end: PhysicalAddress(UInt64.max)), on node: NodeID? = nil,
+    in bounds: PhysicalRange = .everything, on node: NodeID? = nil,
     kind: RegionKind = .ordinary
   ) throws(RegionAllocationError) -> PhysicalRange {
     guard size > .zero else { throw .emptyRequest }
