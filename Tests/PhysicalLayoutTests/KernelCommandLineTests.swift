@@ -35,6 +35,13 @@ private let page1G = PageSize(shift: PageShift(30))
     #expect(byDefault.defaultHugePageSize == page1G)
     #expect(byDefault.hugePages == [HugePageRequest(size: page1G, amount: .total(HugePageCount(2)))])
     #expect(byDefault.problems.map(\.reason) == [.repeated])
+    // The number before speaks about the default size, the one after about the same size by its name.
+    let both = line("hugepages=5 default_hugepagesz=1G hugepages=3")
+    #expect(both.hugePages.map(\.size) == [nil, page1G] && both.problems.isEmpty)
+    let twice = line("hugepagesz=1G hugepages=2 default_hugepagesz=1G hugepages=3")
+    #expect(twice.hugePages.map(\.size) == [page1G] && twice.problems.map(\.reason) == [.withoutSize])
+    let again = line("default_hugepagesz=1G hugepagesz=1G hugepages=3")
+    #expect(again.hugePages.map(\.size) == [page1G] && again.problems.isEmpty)
   }
 
   @Test(

@@ -4,7 +4,8 @@ extension Architecture {
   /// The unit of online and offline on a machine whose memory ends at `endOfMemory`.
   ///
   /// Small machines use the smallest. From 64 GiB on fewer, larger blocks are wanted: bare metal takes the largest, a
-  /// virtual machine the largest that divides the end of memory, as its memory may grow there.
+  /// virtual machine the largest that divides the end of memory, as its memory may grow there. Other architectures than
+  /// x86 use the smallest always.
   ///
   /// Linux: `probe_memory_block_size`.
   public func memoryBlockSize(endOfMemory: PhysicalAddress, isVirtual: Bool) -> ByteCount {

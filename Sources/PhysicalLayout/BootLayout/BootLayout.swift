@@ -188,7 +188,7 @@ extension MapDirective {
 }
 
 extension RegionSet {
-  /// Memory as frames; what has no node is not counted once nodes were given.
+  /// Memory as frames, whether it belongs to a node or not.
   func frames(_ shift: PageShift) -> [FrameRange] { memory.map { FrameRange($0.range, shift, rounded: .down) } }
 
   /// Memory of a node that holds what the kernel cannot do without is no longer hot-pluggable.

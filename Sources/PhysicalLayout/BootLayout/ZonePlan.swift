@@ -88,7 +88,7 @@ struct ZonePlan {
       append(zone.kind, span, node, to: &zones)
     }
     if let movable = node.movableStart, let highest = bounds.last(where: { !$0.frames.isEmpty }) {
-      // A node that ends below the highest zone keeps its movable share in whatever zone it reaches.
+      // Hot-pluggable memory below the highest zone is movable too: the start decides, whatever zone it lies in.
       let end = min(node.span.end, highest.frames.end)
       append(.movable, FrameRange(start: movable, end: max(movable, end)), node, to: &zones)
     }

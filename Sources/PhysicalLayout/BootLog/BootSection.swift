@@ -146,8 +146,7 @@ private enum Marker {
   ].map(bytes)
   static let virtualFirmware = ["BOCHS", "VBOX", "VRTUAL", "VMWARE"].map(bytes)
 
-  /// Every text above but the numbers of old kernels is followed by a colon or an equals sign somewhere in its line, or
-  /// is the version's.
+  /// Every message above but the version's has a colon or an equals sign.
   static func mayBeOfInterest(_ line: ArraySlice<UInt8>) -> Bool {
     line.contains(Ascii.colon) || line.contains(Ascii.equals) || line.after(version) != nil
   }

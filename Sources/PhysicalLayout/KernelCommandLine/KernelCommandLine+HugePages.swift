@@ -41,8 +41,8 @@ struct HugePageKeys {
     case .success(let size):
       line.defaultHugePageSize = size
       if !sizes.contains(size) { sizes.append(size) }
-      // Like a `hugepagesz=` of that size, unless the number came first.
-      let hasNumber = line.hugePages.contains { $0.size == nil }
+      // Like a `hugepagesz=` of that size, unless that one had its number.
+      let hasNumber = line.hugePages.contains { $0.size == size }
       subject = hasNumber ? .spent : .size(size)
       return nil
     case .failure(let reason):

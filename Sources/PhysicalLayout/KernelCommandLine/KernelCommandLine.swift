@@ -12,7 +12,8 @@ public struct KernelCommandLine: Hashable, Sendable {
 
   /// Changes of the firmware map, in order. Linux: `mem=`, `memmap=`.
   public internal(set) var mapDirectives: [MapDirective] = []
-  /// Huge pages to set aside, in order. Linux: `hugepagesz=`, `hugepages=`.
+  /// Huge pages to set aside, in order; of two for one size (nil being ``defaultHugePageSize``) the later counts. Whether
+  /// the machine has pages of such a size is for the reader to check. Linux: `hugepagesz=`, `hugepages=`.
   public internal(set) var hugePages: [HugePageRequest] = []
   /// The first one given counts. Linux: `default_hugepagesz=`.
   public internal(set) var defaultHugePageSize: PageSize?

@@ -22,7 +22,7 @@ struct NodeEmulator {
 
   private static let step: UInt64 = 32 << 20
   private static let frame: UInt64 = 4096
-  /// Above any number of nodes that a kernel is built for, as distributions build it.
+  /// The most nodes of a kernel as distributions build it. Linux: `MAX_NUMNODES`.
   private static let mostNodes: UInt64 = 1024
   private static let dma32End = PhysicalAddress(1 << 32)
 
