@@ -2,6 +2,7 @@ import MemoryUnits
 
 extension Architecture {
   /// 64-bit x86 with four levels of page tables.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   public static let x86_64 = Architecture(
     name: "x86_64", baseShift: PageShift(12), sectionSize: .mebibytes(128), addressLimit: bits(46), maxOrder: Order(10),
     pageblockOrder: Order(9), hugeSizes: sizes(21, 30),
