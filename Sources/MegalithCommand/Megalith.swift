@@ -9,8 +9,13 @@ struct Megalith: ParsableCommand {
       Without a command it surveys this host. Reading what stands in each range needs root; without, the rest is shown.
 
       EXIT CODES
-        0  done            2  done in part      65  damaged input      77  permission is missing
-        1  failed         64  usage             66  nothing to read
+         0  done
+         1  failed
+         2  done in part
+        64  wrong usage
+        65  damaged input
+        66  nothing to read
+        77  permission is missing
 
       ENVIRONMENT
         NO_COLOR  set to anything: no colour

@@ -29,18 +29,22 @@ import Testing
     },
     Case(
       name: "pagetypeinfo",
-      example: "Page block order: 9\nNumber of blocks type Unmovable Movable\nNode 0, zone Normal 5 >100000\nNode 0, zone DMA 1 7\n"
+      example:
+        "Page block order: 9\nNumber of blocks type Unmovable Movable\nNode 0, zone Normal 5 >100000\nNode 0, zone DMA 1 7\n"
     ) { (input) throws(HostFileError) in _ = try PageTypeReport(parsing: input, path: "f") },
     Case(name: "version", example: "Linux version 6.12.95+deb12-amd64 (a@b) (gcc-12)\n") {
       (input) throws(HostFileError) in _ = try KernelRelease(parsing: input, path: "f")
     },
-    Case(name: "slabinfo", example: "slabinfo - version: 2.1\n# name\nbio-312 12 12 320 12 1 : tunables 0 0 0 : slabdata 1 1 0\n") {
+    Case(name: "slabinfo", example: "slabinfo - version: 2.1\n# name\nbio-312 12 12 320 12 1 : tunables 0 0 0 : slabdata 1 1 0\n")
+    {
       (input) throws(HostFileError) in _ = try SlabCache.parse(input, path: "f")
     },
     Case(name: "status", example: "Name:\tsh\nVmLck:\t 12 kB\nVmPin:\t 0 kB\nVmPTE:\t 40 kB\n") {
       (input) throws(HostFileError) in _ = try ProcessMemory(parsing: input, id: 1, path: "f")
     },
-    Case(name: "iomem", example: "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n  01000000-02209987 : Kernel code\n") {
+    Case(
+      name: "iomem", example: "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n  01000000-02209987 : Kernel code\n"
+    ) {
       (input) throws(HostFileError) in _ = try SystemMemory.parse(input, path: "f", baseShift: PageShift(12))
     },
     Case(name: "blocks.runs", example: "0-23 online 0\n32-199 offline -\n") { (input) throws(HostFileError) in

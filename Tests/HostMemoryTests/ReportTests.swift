@@ -185,11 +185,15 @@ func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
   }
 
   @Test func staleFlagsDoNotHideFreeOrLostFrames() {
-    #expect(classes([.buddy, .upToDate], [.poisoned, .onLRU], [.offline, .reserved], .noPage) == [.free, .poisoned, .offline, .absent])
+    #expect(
+      classes([.buddy, .upToDate], [.poisoned, .onLRU], [.offline, .reserved], .noPage) == [.free, .poisoned, .offline, .absent])
   }
 
   @Test func cacheIsDroppableOnlyUnmodified() {
-    #expect(classes([.onLRU, .upToDate, .mapped], [.onLRU, .dirty], [.onLRU, .swapBacked], [.onLRU, .unevictable]) == [.droppable, .migratable, .migratable, .migratable])
+    #expect(
+      classes([.onLRU, .upToDate, .mapped], [.onLRU, .dirty], [.onLRU, .swapBacked], [.onLRU, .unevictable]) == [
+        .droppable, .migratable, .migratable, .migratable,
+      ])
   }
 
   @Test func framesBetweenListsAreNotTheKernels() {

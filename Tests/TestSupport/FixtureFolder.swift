@@ -14,5 +14,11 @@ public struct FixtureFolder: Sendable {
 
   public func bytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: url.appendingPathComponent(name))) }
 
+  public func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  public func write(_ name: String, _ text: String) throws {
+    try Data(text.utf8).write(to: url.appendingPathComponent(name))
+  }
+
   public func text(_ name: String) throws -> String { String(decoding: try bytes(name), as: UTF8.self) }
 }

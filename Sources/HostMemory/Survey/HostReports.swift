@@ -69,10 +69,13 @@ public struct HostReports: Sendable {
         try SlabCache.parse(try root.read("proc/slabinfo"), path: "proc/slabinfo")
       } ?? []
     processes = try ProcessMemory.all(of: root)
-    systemMemory =
-      try attempt("holes that have descriptors count as reserved") { () throws(HostFileError) in
-        try SystemMemory.parse(try root.read("proc/iomem"), path: "proc/iomem", baseShift: baseShift)
-      } ?? nil
+    systemMemory = try attempt("holes that have descriptors count as reserved") { () throws(HostFileError) in
+      let path = "proc/iomem"
+      let ranges = try SystemMemory.parse(try root.read(path), path: path, baseShift: baseShift)
+      // The kernel lets everybody open the file, and prints zeros for addresses.
+      guard let ranges else { throw .denied(path: path) }
+      return ranges
+    }
     try readSettings(root)
   }
 

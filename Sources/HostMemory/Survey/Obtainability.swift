@@ -14,8 +14,11 @@ struct Obtainability {
   private func frames(_ kind: FrameClass, _ zone: Int) -> UInt64 { seen[zone][Int(kind.rawValue)] }
 
   /// Frames of a zone that moved contents can go to, or that dropping file cache would make free.
-  private func room(in zone: Int) -> UInt64 {
-    var room = frames(.free, zone) + frames(.droppable, zone)
+  private func room(in zone: Int) -> UInt64 { freeRoom(in: zone) + frames(.droppable, zone) }
+
+  /// Frames of a zone that are free, or will be handed over as soon as they are needed.
+  private func freeRoom(in zone: Int) -> UInt64 {
+    var room = frames(.free, zone)
     if judgements[zone].isDeferred { room += min(frames(.emptySection, zone), handedOverLater?.rawValue ?? .max) }
     if judgements[zone].hidesFreeTails { room += frames(.freeTail, zone) }
     // At most what the per-CPU lists hold, whatever else lacks flags.
@@ -31,7 +34,8 @@ struct Obtainability {
   /// - Complexity: O(ranges).
   func takeContiguous(_ verdicts: inout [RangeVerdict], _ result: inout SizeResult) {
     var room = zones.indices.reduce(Int64(0)) { sum, zone in
-      zones[zone].name == "Device" ? sum : sum + Int64(clamping: self.room(in: zone)) - Int64(clamping: zones[zone].minimum.rawValue)
+      zones[zone].name == "Device"
+        ? sum : sum + Int64(clamping: self.room(in: zone)) - Int64(clamping: zones[zone].minimum.rawValue)
     }
     var taken: UInt64 = 0
     func take(_ index: Int) -> Bool {
@@ -73,50 +77,42 @@ struct Obtainability {
     }
   }
 
-  /// Counts pages that the allocator makes from its own lists and by compaction.
+  /// Counts pages that the allocator gives from its own lists, and by what compaction it does on the way.
   ///
-  /// Each zone keeps its minimum, and what it holds back from requests that could be served elsewhere.
+  /// The kernel stops at the first page that it cannot make. As long as free blocks are left that does not happen; once
+  /// they are used up it compacts, and gives up early or late, from one try to the next. So ranges are counted in which
+  /// little must move, and the others told as what compaction or dropping caches would add. Each zone keeps its minimum,
+  /// and what it holds back from requests that could be served elsewhere.
   func takeFromLists(_ groups: [TallyGroup], judge: RangeJudge, _ result: inout SizeResult) {
     let pageFrames = result.order.frames.rawValue
     var candidates = Array(repeating: [Certainty: UInt64](), count: zones.count)
     for group in groups {
       let verdict = judge.judge(group.example, amounts: group.amounts)
-      // Memory that was not handed over yet is handed over when the free lists run dry.
-      let isDeferredOnly = verdict.reasons.count == 1 && verdict.reasons[.deferred] != nil
       result.count(verdict, times: group.ranges)
       guard let zone = verdict.zone, policy.searches(zoneNamed: zones[zone].name, for: result.order) else { continue }
-      if verdict.verdict == .free || verdict.verdict == .movable {
-        candidates[zone][verdict.certainty, default: 0] += group.ranges
-      } else if verdict.verdict == .blocked, isDeferredOnly || verdict.isOnlyUnsettled {
+      switch (verdict.verdict, group.example.effort(of: result.order)) {
+      case (.free, _), (.movable, .little): candidates[zone][verdict.certainty, default: 0] += group.ranges
+      case (.movable, .dropping): result.remedies[.dropCaches, default: 0] += group.ranges
+      case (.movable, .moving): result.remedies[.compact, default: 0] += group.ranges
+      case (.blocked, .little) where verdict.isOnlyUnsettled || verdict.isOnlyDeferred:
+        // Memory that was not handed over yet is handed over when the free lists run dry.
         candidates[zone][.likely, default: 0] += group.ranges
+        for remedy in verdict.remedies { result.remedies[remedy, default: 0] -= group.ranges }
+      default: break
       }
     }
     for zone in zones.indices {
       let kept = zones[zone].minimum.rawValue + zones[zone].reserveForHigherZones.rawValue
-      let room = self.room(in: zone) + frames(.migratable, zone)
+      let room = freeRoom(in: zone)
       var left = room > kept ? (room - kept) / pageFrames : 0
       for certainty in Certainty.allCases {
         let count = min(left, candidates[zone][certainty] ?? 0)
         left -= count
         result.obtainableBy[certainty, default: 0] += count
+        result.obtainable += count
       }
     }
-    limitByRoom(pageFrames, &result)
-  }
-
-  /// What stays in use needs its frames: all zones together cannot give more than is free or can be dropped.
-  private func limitByRoom(_ pageFrames: UInt64, _ result: inout SizeResult) {
-    let room = zones.indices.reduce(UInt64(0)) { sum, zone in
-      let own = self.room(in: zone)
-      return sum + (own > zones[zone].minimum.rawValue ? own - zones[zone].minimum.rawValue : 0)
-    }
-    var left = room / pageFrames
-    for certainty in Certainty.allCases {
-      let count = min(left, result.obtainableBy[certainty] ?? 0)
-      left -= count
-      result.obtainableBy[certainty] = count
-      result.obtainable += count
-    }
+    result.remedies = result.remedies.filter { $0.value > 0 }
   }
 }
 

@@ -77,6 +77,21 @@ struct RangeTally: Sendable {
     return offset == .max ? nil : start + FrameCount(UInt64(offset))
   }
 
+  /// What emptying the range asks of the allocator's own compaction.
+  enum Effort: Hashable {
+    /// At most an eighth of the frames must move: done in passing.
+    case little
+    /// More must move, most of it file cache that could be dropped.
+    case dropping
+    case moving
+  }
+
+  func effort(of order: Order) -> Effort {
+    let moving = counts.sum(.migratable, .droppable)
+    if moving <= order.frames.rawValue / 8 { return .little }
+    return counts[.droppable] > counts[.migratable] ? .dropping : .moving
+  }
+
   /// Takes in the frames of another range of the same kind; places are not kept.
   mutating func addAmounts(of other: RangeTally) {
     counts.add(other.counts)
@@ -93,6 +108,7 @@ struct RangeSignature: Hashable {
   private let hasHugeHeads: Bool
   private let leadingHugePage: FrameCount
   private let isWhollyHuge: Bool
+  private let effort: RangeTally.Effort
 
   init(_ tally: RangeTally, order: Order) {
     switch tally.zone {
@@ -106,6 +122,7 @@ struct RangeSignature: Hashable {
     hasHugeHeads = tally.hugeHeads > 0
     leadingHugePage = tally.leadingHugePage
     isWhollyHuge = tally.counts[.huge] == order.frames.rawValue
+    effort = tally.effort(of: order)
   }
 }
 

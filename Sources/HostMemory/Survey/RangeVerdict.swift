@@ -86,4 +86,6 @@ public struct RangeVerdict: Sendable {
   public internal(set) var remedies: [Remedy]
   /// Blocked by nothing but frames between lists, which the kernel settles as soon as it takes any other range.
   let isOnlyUnsettled: Bool
+
+  var isOnlyDeferred: Bool { reasons.count == 1 && reasons[.deferred] != nil }
 }

@@ -19,7 +19,8 @@ struct ExplainCommand: ParsableCommand {
   @OptionGroup var host: HostOptions
   @OptionGroup var sizeOption: SizeOption
   @Option(help: ArgumentHelp("Only ranges of this node.", valueName: "n")) var node: NodeID?
-  @Option(help: ArgumentHelp("Only ranges that touch these frames or addresses: START-END, end excluded.", valueName: "start-end"))
+  @Option(
+    help: ArgumentHelp("Only ranges that touch these frames or addresses: START-END, end excluded.", valueName: "start-end"))
   var range: FrameSelection?
   @Option(help: ArgumentHelp("At most this many ranges.", valueName: "n")) var limit: UInt64?
   @Option(name: .short, help: ArgumentHelp("Columns to show, separated by commas.", valueName: "columns"))

@@ -189,7 +189,8 @@ extension EntryProblem {
 extension PhysicalMemory.Problem {
   var forPeople: String {
     switch self {
-    case .sizeOutOfRange(let size): "\(size) is no size for a machine of this architecture. Give --memory from 2M up, in whole pages."
+    case .sizeOutOfRange(let size):
+      "\(size) is no size for a machine of this architecture. Give --memory from 2M up, in whole pages."
     case .deviceHoleOutOfRange(let address): "the device hole cannot start at \(address)."
     case .nodesDoNotAddUp(let total, let nodes):
       "nodes of \(nodes.map(\.description).joined(separator: " + ")) do not make \(total). Give sizes that add up to --memory."

@@ -84,7 +84,9 @@ struct SurveyScreen {
     for (reason, count) in reasons {
       table.add([reason.forPeople, "\(count)", "\(result.reasons[reason] ?? .zero)"])
     }
-    return [""] + [terminal.heading("What blocks \(result.size) pages") + "   ('megalith explain --size \(result.size)' has each range)"]
+    return [""] + [
+      terminal.heading("What blocks \(result.size) pages") + "   ('megalith explain --size \(result.size)' has each range)"
+    ]
       + table.lines(indent: "  ")
   }
 

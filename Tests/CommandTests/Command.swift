@@ -1,0 +1,64 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The built command, run as a user would run it.
+struct Command {
+  struct Outcome {
+    let code: Int32
+    let output: String
+    let errors: String
+  }
+
+  /// The products lie beside the test bundle.
+  private static let binary = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    .appendingPathComponent("megalith")
+
+  static let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Samples").path
+
+  static func run(
+    _ arguments: String..., environment: [String: String] = [:], isUnprivileged: Bool = false
+  ) throws -> Outcome {
+    try run(arguments: arguments, environment: environment, isUnprivileged: isUnprivileged)
+  }
+
+  /// - Parameter isUnprivileged: runs as an ordinary user, where the tests run as root.
+  static func run(
+    arguments: [String], environment: [String: String] = [:], isUnprivileged: Bool = false
+  ) throws -> Outcome {
+    try #require(FileManager.default.isExecutableFile(atPath: binary.path), "no binary at \(binary.path)")
+    let process = Process()
+    if isUnprivileged, getuid() == 0 {
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
+      let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+      // The build folder may be root's alone.
+      let copy = try TemporaryFolder()
+      try FileManager.default.copyItem(atPath: binary.path, toPath: copy.path + "/megalith")
+      defer { withExtendedLifetime(copy) {} }
+      process.arguments = drop + [copy.path + "/megalith"] + arguments
+      return try outcome(of: process, environment)
+    } else {
+      process.executableURL = binary
+      process.arguments = arguments
+    }
+    return try outcome(of: process, environment)
+  }
+
+  private static func outcome(of process: Process, _ environment: [String: String]) throws -> Outcome {
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let output = Pipe()
+    let errors = Pipe()
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // Messages are short; the document is read first so that a full pipe cannot stop the command.
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let messages = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Outcome(
+      code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+      errors: String(decoding: messages, as: UTF8.self))
+  }
+}
