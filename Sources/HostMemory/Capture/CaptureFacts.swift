@@ -9,7 +9,7 @@ enum CaptureFacts {
 extension HostReports {
   /// The base page: this process's on a live host, what a capture says otherwise, else 4 KiB.
   static func baseShift(of root: Sysroot) throws(HostFileError) -> PageShift {
-    if root.isLive { return PageShift(UInt8(LivePage.size.trailingZeroBitCount)) }
+    if root.isLive { return LivePage.shift }
     guard root.exists(CaptureFacts.path) else { return PageShift(12) }
     for (number, line) in TextLines(try root.read(CaptureFacts.path, limit: 1 << 20)) {
       let fields = line.fields

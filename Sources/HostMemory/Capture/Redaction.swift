@@ -3,10 +3,9 @@ import PhysicalLayout
 
 /// What of a host's files goes into a capture.
 enum Redaction {
-  /// Settings of `/proc/sys/vm` that a verdict or a reader needs.
+  /// Settings of `/proc/sys/vm` that a verdict or a reader of the capture needs.
   static let settings = [
-    "movable_gigantic_pages", "overcommit_memory", "min_free_kbytes", "nr_hugepages", "nr_overcommit_hugepages",
-    "compact_unevictable_allowed", "hugetlb_optimize_vmemmap",
+    "movable_gigantic_pages", "min_free_kbytes", "compact_unevictable_allowed", "hugetlb_optimize_vmemmap",
   ]
 
   /// `Linux version 6.12.95+deb12-amd64`, without the builder's name and host.

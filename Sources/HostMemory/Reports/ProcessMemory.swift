@@ -35,10 +35,11 @@ public struct ProcessMemory: Sendable, Hashable {
     locked = amounts["VmLck"] ?? .zero
   }
 
-  /// Every process whose status can be read, in order of its number. Processes that end meanwhile are left out.
+  /// Every process whose status can be read, in order of its number. Processes that end meanwhile are left out, and so is
+  /// the one that looks.
   public static func all(of root: Sysroot) throws(HostFileError) -> [ProcessMemory] {
     var processes: [ProcessMemory] = []
-    for id in root.list("proc").compactMap(UInt32.init).sorted() {
+    for id in root.list("proc").compactMap(UInt32.init).sorted() where !(root.isLive && id == LiveProcess.id) {
       let path = "proc/\(id)/status"
       do {
         let content = try root.read(path, limit: 1 << 20)

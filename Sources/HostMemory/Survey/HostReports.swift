@@ -28,7 +28,6 @@ public struct HostReports: Sendable {
   public var transparentHugePages: String?
   /// Linux: `vm.movable_gigantic_pages`; nil where the kernel has no such setting.
   public var movesGigantic: Bool?
-  public var overcommitPolicy: UInt64?
   public var unread: [Unread] = []
 
   /// Reads below `root`.
@@ -90,7 +89,6 @@ public struct HostReports: Sendable {
         try root.readNumber("proc/sys/vm/movable_gigantic_pages") != 0
       }
     }
-    overcommitPolicy = try? root.readNumber("proc/sys/vm/overcommit_memory")
   }
 
   private mutating func attempt<Value>(

@@ -84,7 +84,11 @@ public struct Suspects: Sendable {
     func add(_ processes: [ProcessMemory]) { names += processes.prefix(limit).map { "\($0.name)(\($0.id))" } }
     if verdict.reasons[.slab] != nil { names += slabs.prefix(limit).map(\.name) }
     if verdict.reasons[.pageTables] != nil { add(mapping) }
-    if verdict.toMove > .zero, verdict.verdict != .excluded { add(pinning) }
+    if verdict.toMove > .zero, verdict.verdict != .excluded {
+      add(pinning)
+      // Some drivers account what they pin as locked.
+      add(locking.filter { process in !pinning.contains(process) })
+    }
     return names
   }
 }
