@@ -5,7 +5,8 @@ usage: make-oracle-fixtures.py RECORDINGS
 
 Each folder of RECORDINGS holds a serial.log (console output, the kernel's messages first) and a summary.json (snapshots
 of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory,
-iomem.txt, the resource tree, and expected.txt, the zones and memory blocks, both right after boot.
+iomem.txt, the resource tree, and expected.txt, the zones and memory blocks, both right after boot. Where the command line
+asks for 1 GiB pages, and frames were recorded: reserved.txt, the reserved frames, and pages.txt, those pages' first frames.
 """
 import json
 import pathlib
@@ -52,6 +53,19 @@ def first_section(lines, name):
     return lines[start : lines.index("@@END", start)]
 
 
+def write_boot_pages(out, lines):
+    start = next(i for i, line in enumerate(lines) if line.startswith("@@SNAP boot"))
+    reserved, pages = [], []
+    for line in lines[start : lines.index("@@SNAPEND boot", start)]:
+        if match := re.match(r"pfn 0x(\w+)-0x(\w+) \d+ (reserved|hugetlb)", line):
+            if match[3] == "reserved":
+                reserved.append(f"0x{match[1]}-0x{match[2]}")
+            else:
+                pages += [f"{frame:#x}" for frame in range(int(match[1], 16), int(match[2], 16), 1 << 18)]
+    (out / "reserved.txt").write_text("\n".join(reserved) + "\n")
+    (out / "pages.txt").write_text("\n".join(pages) + "\n")
+
+
 def main():
     source = pathlib.Path(sys.argv[1])
     target = pathlib.Path(__file__).resolve().parent.parent / "Tests/Fixtures/oracle"
@@ -75,6 +89,8 @@ def main():
         (out / "boot.log").write_text("\n".join(log) + "\n")
         (out / "iomem.txt").write_text("\n".join(first_section(lines, "iomem")) + "\n")
         (out / "expected.txt").write_text("\n".join(expected) + "\n")
+        if "hugepagesz=1G" in (folder / "cmdline").read_text():
+            write_boot_pages(out, lines)
 
 
 main()

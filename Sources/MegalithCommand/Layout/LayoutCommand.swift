@@ -15,9 +15,15 @@ struct LayoutCommand: ParsableCommand {
         megalith layout --dmesg dmesg.txt
         megalith layout --memory 6G --cmdline 'memmap=64K$0x5000000 kernelcore=1G'
         megalith layout --memory 8G --numa 5G,3G --holes 16:2M --seed 7 --json
+        megalith layout --dmesg dmesg.txt --reserved reserved.txt
       """)
 
   @OptionGroup var machine: MachineOptions
+  @Option(
+    help: ArgumentHelp(
+      "Also list the gigantic pages that hugepages= obtains at boot, given the frames reserved before: START-END a line.",
+      valueName: "file"))
+  var reserved: String?
   @Flag(help: "Print a document of schema megalith.layout/1.") var json = false
 
   func run() throws {
@@ -31,10 +37,13 @@ struct LayoutCommand: ParsableCommand {
     } catch {
       throw ExitStatus.badData("no whole frame of memory is left. Check the memory map and the command line.")
     }
+    let bootPages = try reserved.map { (file) throws(ExitStatus) in
+      layout.bootPages(boot.commandLine, reserved: try ReservedFrames.read(file) + boot.loadedFrames)
+    }
     if json {
-      print(try JSONText.make(LayoutDocument(layout)))
+      print(try JSONText.make(LayoutDocument(layout, bootPages)))
     } else {
-      for line in LayoutScreen(layout).lines() { print(line) }
+      for line in LayoutScreen(layout, bootPages).lines() { print(line) }
     }
   }
 }
@@ -129,10 +138,7 @@ struct MachineOptions: ParsableArguments {
     }
   }
 
-  private func read(_ path: String) throws(ExitStatus) -> [UInt8] {
-    let file = path.hasPrefix("/") ? Sysroot("/") : Sysroot(".")
-    return try reading { () throws(HostFileError) in try file.read(path.hasPrefix("/") ? String(path.dropFirst()) : path) }
-  }
+  private func read(_ path: String) throws(ExitStatus) -> [UInt8] { try UserFile.read(path) }
 
   private func size(_ text: String, _ option: String) throws(ExitStatus) -> ByteCount {
     do {
@@ -141,6 +147,43 @@ struct MachineOptions: ParsableArguments {
       throw ExitStatus.usage("'\(text)' is not a size for \(option). Write 512M or 6G.")
     }
   }
+}
+
+/// A file that the user named, below the current folder or absolute.
+enum UserFile {
+  static func read(_ path: String) throws(ExitStatus) -> [UInt8] {
+    let isAbsolute = path.hasPrefix("/")
+    let folder = Sysroot(isAbsolute ? "/" : ".")
+    return try reading { () throws(HostFileError) in try folder.read(isAbsolute ? String(path.dropFirst()) : path) }
+  }
+}
+
+/// Frames that were reserved at boot: `START-END` a line, hexadecimal with `0x` or decimal, the end excluded.
+enum ReservedFrames {
+  static func read(_ path: String) throws(ExitStatus) -> [FrameRange] {
+    let text = String(decoding: try UserFile.read(path), as: UTF8.self)
+    var ranges: [FrameRange] = []
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let parts = line.split(separator: "-", omittingEmptySubsequences: false).map { $0.filter { !$0.isWhitespace } }
+      if parts == [""] { continue }
+      guard parts.count == 2, let start = frame(parts[0]), let end = frame(parts[1]), start <= end else {
+        throw .badData("\(path):\(index + 1): not a range of frames. Write START-END, e.g. 0x1000-0x1e02.")
+      }
+      ranges.append(FrameRange(start: start, end: end))
+    }
+    return ranges
+  }
+
+  private static func frame(_ text: String) -> FrameNumber? {
+    let value = text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
+    // Beyond 2^52 the byte address would not fit.
+    return value.flatMap { $0 < 1 << 52 ? FrameNumber($0) : nil }
+  }
+}
+
+extension BootDescription {
+  /// Frames that hold what the boot loader loaded.
+  fileprivate var loadedFrames: [FrameRange] { loaded.map { FrameRange($0, architecture.baseShift, rounded: .up) } }
 }
 
 /// `64:2M`, or `64:random` for holes of 2 MiB anywhere on a frame border.

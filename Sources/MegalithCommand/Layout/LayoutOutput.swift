@@ -13,6 +13,13 @@ struct LayoutDocument: Encodable {
   let blockBytes: UInt64
   let blocks: [[UInt64]]
   let holes: [[UInt64]]
+  let bootPages: [Pages]?
+
+  struct Pages: Encodable {
+    let size: String
+    let node: UInt32
+    let frames: [UInt64]
+  }
 
   struct Node: Encodable {
     let node: UInt32
@@ -30,7 +37,7 @@ struct LayoutDocument: Encodable {
     let present: UInt64
   }
 
-  init(_ layout: BootLayout) {
+  init(_ layout: BootLayout, _ bootPages: [BootPages]?) {
     architecture = layout.architecture.name
     basePage = layout.architecture.baseShift.bytes.rawValue
     nodes = layout.nodes.map {
@@ -48,6 +55,9 @@ struct LayoutDocument: Encodable {
     blockBytes = layout.memoryBlockSize.rawValue
     blocks = layout.memoryBlocks.map(\.inclusive)
     holes = layout.holes.map { [$0.start.rawValue, $0.end.rawValue] }
+    self.bootPages = bootPages?.map {
+      Pages(size: $0.size.description, node: $0.node.rawValue, frames: $0.frames.map(\.rawValue))
+    }
   }
 }
 
@@ -57,9 +67,13 @@ extension UnitRange {
 
 /// The layout for people.
 struct LayoutScreen {
-  let layout: BootLayout
+  private let layout: BootLayout
+  private let bootPages: [BootPages]?
 
-  init(_ layout: BootLayout) { self.layout = layout }
+  init(_ layout: BootLayout, _ bootPages: [BootPages]?) {
+    self.layout = layout
+    self.bootPages = bootPages
+  }
 
   func lines() -> [String] {
     let shift = layout.architecture.baseShift
@@ -80,6 +94,14 @@ struct LayoutScreen {
     lines += ["Sections of \(layout.architecture.sectionSize): " + runs(layout.sections)]
     lines += ["", layout.holes.isEmpty ? "No holes." : "Holes"]
     lines += layout.holes.map { "  \($0)  \(size($0.count))" }
+    if let bootPages {
+      lines += ["", bootPages.isEmpty ? "No pages are obtained at boot." : "Pages obtained at boot"]
+      for pages in bootPages {
+        lines.append(
+          "  node \(pages.node): \(pages.frames.count) of \(pages.size), at "
+            + pages.frames.map(\.description).joined(separator: " "))
+      }
+    }
     return lines
   }
 
