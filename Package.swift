@@ -14,10 +14,12 @@ let core: [SwiftSetting] =
 var targets: [Target] = [
   .target(name: "MemoryUnits", swiftSettings: core),
   .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
+  .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
   .library(name: "PhysicalLayout", targets: ["PhysicalLayout"]),
+  .library(name: "FrameContents", targets: ["FrameContents"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -49,6 +51,8 @@ if !isEmbedded {
     .testTarget(
       name: "PhysicalLayoutTests", dependencies: ["MemoryUnits", "PhysicalLayout", "TestSupport"],
       swiftSettings: common),
+    .testTarget(
+      name: "FrameContentsTests", dependencies: ["MemoryUnits", "FrameContents", "TestSupport"], swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),

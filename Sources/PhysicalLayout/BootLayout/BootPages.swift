@@ -65,9 +65,9 @@ extension BootLayout {
     var wasAnyTaken = true
     while left > 0, wasAnyTaken {
       wasAnyTaken = false
-      for node in nodes.map(\.node) where left > 0 {
-        guard let frame = take(size, on: node, &regions) else { continue }
-        frames[node, default: []].append(frame)
+      for layout in nodes where left > 0 {
+        guard let frame = take(size, on: layout.node, &regions) else { continue }
+        frames[layout.node, default: []].append(frame)
         left -= 1
         wasAnyTaken = true
       }
