@@ -56,7 +56,8 @@ if !isEmbedded {
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),
-    .testTarget(name: "CommandTests", dependencies: ["MegalithCommand", "TestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "CommandTests", dependencies: ["MegalithCommand", "HostMemory", "TestSupport"], swiftSettings: common),
   ]
 }
 

@@ -44,6 +44,8 @@ def main(log, label, folder):
     end = next(i for i, l in enumerate(lines) if l.startswith("@@SNAPEND") and i > start)
     boot = sections(lines[:start])
     snap = sections(lines[start:end])
+    if "kpageflags" not in snap:
+        sys.exit(f"{log}: the snapshot {label} has no frames. Name another one.")
 
     def write(path, text):
         path = os.path.join(folder, path)
@@ -72,14 +74,15 @@ def main(log, label, folder):
 
 
 def write_blocks(write, lines):
-    text = ""
+    text, blocks = "", 0
     for line in lines:
         if line.startswith("block_size_bytes"):
             write("sys/devices/system/memory/block_size_bytes", line.split()[1].replace("0x", "") + "\n")
         match = re.match(r"block (\d+)-(\d+) \(\d+\) state=(\w+) .*node=(\d*)", line)
         if match:
             text += f"{match[1]}-{match[2]} {match[3]} {match[4] or '-'}\n"
-    write("sys/devices/system/memory/blocks.runs", text)
+            blocks += int(match[2]) - int(match[1]) + 1
+    write("sys/devices/system/memory/blocks.runs", f"{text}end {blocks}\n")
 
 
 def write_frames(write, lines):

@@ -1,5 +1,11 @@
 import ArgumentParser
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 @main
 struct Megalith: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,7 +24,7 @@ struct Megalith: ParsableCommand {
         77  permission is missing
 
       ENVIRONMENT
-        NO_COLOR  set to anything: no colour
+        NO_COLOR  if not empty: no colour (nor on a dumb terminal)
       """,
     version: "0.1.0",
     subcommands: [SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, LayoutCommand.self],
@@ -28,6 +34,8 @@ struct Megalith: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      // What was printed may still be on its way to a full disk.
+      if fflush(nil) != 0 { throw ExitStatus.failed("the output could not be written. Give it room.") }
     } catch let status as ExitStatus {
       status.report()
       exit(withError: ExitCode(status.code))
@@ -36,7 +44,9 @@ struct Megalith: ParsableCommand {
       // Help, version and completion scripts are not failures; ArgumentParser prints them as they are.
       guard code == .validationFailure else { exit(withError: error) }
       let reason = message(for: error).split(separator: "\n").joined(separator: " ")
-      ExitStatus.usage("\(reason). See 'megalith --help'.".replacing("..", with: ".")).report()
+      let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+      let command = CommandLine.arguments.dropFirst().first { names.contains($0) }.map { " \($0)" } ?? ""
+      ExitStatus.usage("\(reason). See 'megalith\(command) --help'.".replacing("..", with: ".")).report()
       exit(withError: code)
     }
   }

@@ -61,4 +61,20 @@ struct Command {
       code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
       errors: String(decoding: messages, as: UTF8.self))
   }
+
+  /// Runs on a terminal of its own; what it says on either stream comes as output.
+  static func onTerminal(_ arguments: String..., environment: [String: String]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/script")
+    let command = ([binary.path] + arguments).map { "'\($0)'" }.joined(separator: " ")
+    process.arguments = ["-qec", command, "/dev/null"]
+    return try outcome(of: process, environment)
+  }
+
+  static func intoFullDisk(_ arguments: String...) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "\"$@\" >/dev/full", "sh", binary.path] + arguments
+    return try outcome(of: process, [:])
+  }
 }

@@ -85,8 +85,24 @@ import Testing
     #expect(nodes.code == 64 && nodes.errors.contains("do not make 6G"))
   }
 
-  @Test func noColourWithoutATerminalOrAgainstTheUsersWish() throws {
-    let outcome = try Command.run("--sysroot", "\(Command.samples)/plain-4g", environment: ["NO_COLOR": "1"])
+  /// `script` makes a terminal.
+  @Test(
+    .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "needs script to make a terminal"),
+    arguments: [("xterm", "", true), ("xterm", "1", false), ("dumb", "", false)])
+  func colourOnlyWhereItIsWelcome(terminal: String, noColour: String, isColoured: Bool) throws {
+    let outcome = try Command.onTerminal(
+      "--sysroot", "\(Command.samples)/plain-4g", environment: ["TERM": terminal, "NO_COLOR": noColour])
+    #expect(outcome.code == 0 && outcome.output.contains("obtainable now"))
+    #expect(outcome.output.contains("\u{1b}[1m") == isColoured)
+  }
+
+  @Test func withoutATerminalThereIsNoColour() throws {
+    let outcome = try Command.run("--sysroot", "\(Command.samples)/plain-4g", environment: ["TERM": "xterm", "NO_COLOR": ""])
     #expect(!outcome.output.contains("\u{1b}"))
+  }
+
+  @Test func outputThatCannotBeWrittenIsAFailure() throws {
+    let outcome = try Command.intoFullDisk("--sysroot", "\(Command.samples)/plain-4g")
+    #expect(outcome.code == 1 && outcome.errors == "megalith: the output could not be written. Give it room.\n")
   }
 }

@@ -70,6 +70,49 @@ import Testing
     withExtendedLifetime(folder) {}
   }
 
+  @Test func aCaptureOfACaptureIsTheSame() throws {
+    var drawing = HostDrawing("...ZZ...y.......")
+    drawing.onLists = [1024]
+    drawing.mapped = [3 * 512 + 7]
+    let host = try drawing.write()
+    try host.write("proc/iomem", "00000000-01ffffff : System RAM\n  00301000-00609987 : Kernel code\n")
+    let (first, path) = try capture(host.path)
+    let (second, copy) = try capture(path)
+    for name in ["proc/kpageflags.runs", "proc/kpagecount.runs", "proc/iomem", "proc/zoneinfo", "megalith-capture"] {
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: "\(copy)/\(name)")) == Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
+      )
+    }
+    #expect(VerdictTests.letters(try Survey(of: Sysroot(copy), sizes: [VerdictTests.gigantic]).sizes[0]) == "BB")
+    withExtendedLifetime((first, second)) {}
+  }
+
+  @Test func aFolderOfASimilarNameIsLeftAlone() throws {
+    let host = try HostDrawing("........").write()
+    let folder = try TemporaryFolder()
+    try folder.write("capture.partial/data", "precious")
+    _ = try HostCapture.make(of: Sysroot(host.path), into: folder.path + "/capture", isStopped: { false }, progress: { _, _ in })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["capture", "capture.partial"])
+  }
+
+  /// Files cut at the end of a line, where nothing in the line itself tells.
+  @Test(arguments: ["proc/zoneinfo", "proc/iomem", "sys/devices/system/memory/blocks.runs"])
+  func reportsCutAtALinesEndAreRefused(path: String) throws {
+    let sample = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Samples/two-nodes-4g").path
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(atPath: sample, toPath: folder.path + "/host")
+    let lines = try String(contentsOfFile: "\(sample)/\(path)", encoding: .utf8).split(separator: "\n")
+    for kept in stride(from: 0, to: lines.count - 1, by: max(1, lines.count / 12)) {
+      let cut = lines[..<kept].map { $0 + "\n" }.joined()
+      // What is behind the last memory, or the last zone, is not missed.
+      if path == "proc/iomem", cut.contains("100000000-13fffffff") { continue }
+      if path == "proc/zoneinfo", cut.contains("start_pfn:           1048576") { continue }
+      try folder.write("host/\(path)", cut)
+      #expect(throws: HostFileError.self, "\(kept) lines") { _ = try Survey(of: Sysroot(folder.path + "/host")).sizes.count }
+    }
+  }
+
   @Test func aStoppedCaptureLeavesNothing() throws {
     let host = try HostDrawing("...m....").write()
     let folder = try TemporaryFolder()
@@ -117,7 +160,7 @@ import Testing
     let url = URL(fileURLWithPath: host.path + "/proc/kpageflags")
     let whole = try Data(contentsOf: url)
     try whole.prefix(whole.count - 3).write(to: url)
-    #expect(throws: HostFileError.self) { try Survey(of: Sysroot(host.path)) }
+    #expect(throws: HostFileError.self) { _ = try Survey(of: Sysroot(host.path)).sizes.count }
     try whole.prefix(whole.count / 2).write(to: url)
     do throws(HostFileError) {
       _ = try Survey(of: Sysroot(host.path))

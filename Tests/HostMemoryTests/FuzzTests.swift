@@ -47,7 +47,7 @@ import Testing
     ) {
       (input) throws(HostFileError) in _ = try SystemMemory.parse(input, path: "f", baseShift: PageShift(12))
     },
-    Case(name: "blocks.runs", example: "0-23 online 0\n32-199 offline -\n") { (input) throws(HostFileError) in
+    Case(name: "blocks.runs", example: "0-23 online 0\n32-199 offline -\nend 192\n") { (input) throws(HostFileError) in
       _ = try MemoryBlocks.parseRuns(input, size: 128 << 20)
     },
     Case(name: "redaction", example: "00000000-00000fff : Reserved\n  01000000-02209987 : Kernel code\nLinux version 6 x\n") {
@@ -103,7 +103,7 @@ import Testing
       switch path {
       case "proc/kpageflags": (0..<4096 * 8).map { $0 % 8 == 1 ? 4 : 0 }
       case "proc/kpageflags.runs": Array("megalith.kpageflags/1\n2048 400\n2047 1020\n1 0\nend 4096\n".utf8)
-      case "proc/kpagecount.runs": Array("megalith.kpagecount/1\n400 1\n500 12\n".utf8)
+      case "proc/kpagecount.runs": Array("megalith.kpagecount/1\n400 1\n500 12\nend 2\n".utf8)
       default: Array("megalith.capture/1\nbasePage 4096\n".utf8)
       }
     var random = SplitMix(seed: 0x5eed)

@@ -79,7 +79,8 @@ public struct HostDrawing {
       }
     }
     try folder.write("sys/devices/system/memory/block_size_bytes", "200000\n")
-    try folder.write("sys/devices/system/memory/blocks.runs", runs)
+    let blocks = runs.filter { $0 == "\n" }.count
+    try folder.write("sys/devices/system/memory/blocks.runs", runs + "end \(blocks)\n")
   }
 
   private func node(_ zone: Int) -> Int { zone < nodes.count ? nodes[zone] : 0 }

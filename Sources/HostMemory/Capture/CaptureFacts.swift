@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// What a capture says of the machine that no file of `/proc` does.
 enum CaptureFacts {
@@ -13,8 +14,8 @@ extension HostReports {
     guard root.exists(CaptureFacts.path) else { return PageShift(12) }
     for (number, line) in TextLines(try root.read(CaptureFacts.path, limit: 1 << 20)) {
       let fields = line.fields
-      if number == 1, !(fields.first.map { $0 == CaptureFacts.header } ?? false) {
-        throw .damaged(path: CaptureFacts.path, line: 1, reason: "not a capture of a known version")
+      if number == LineNumber(1), !(fields.first.map { $0 == CaptureFacts.header } ?? false) {
+        throw .damaged(path: CaptureFacts.path, line: LineNumber(1), reason: "not a capture of a known version")
       }
       if fields.count == 2, fields[0] == "basePage" {
         guard let bytes = fields[1].decimal, bytes.nonzeroBitCount == 1, (12...16).contains(bytes.trailingZeroBitCount)
@@ -22,6 +23,6 @@ extension HostReports {
         return PageShift(UInt8(bytes.trailingZeroBitCount))
       }
     }
-    throw .damaged(path: CaptureFacts.path, line: 1, reason: "names no base page size")
+    throw .damaged(path: CaptureFacts.path, line: LineNumber(1), reason: "names no base page size")
   }
 }

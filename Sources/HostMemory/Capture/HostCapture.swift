@@ -14,6 +14,7 @@ public struct HostCapture {
     /// The folder cannot be written.
     case unwritable(path: String)
     case stopped
+    /// The host's files could not be read, or are damaged.
     case host(HostFileError)
   }
 
@@ -38,8 +39,14 @@ public struct HostCapture {
         throw .folderInUse(path: path)
       }
     }
-    let partial = FilePath(folder.string + ".partial")
-    try? FileManager.default.removeItem(atPath: partial.string)
+    do { _ = try HostReports(of: root) } catch { throw .host(error) }
+    // A name of this capture's own: what stands under another name is somebody's.
+    let partial = FilePath("\(folder.string).partial-\(LiveProcess.id)")
+    do {
+      try FileManager.default.createDirectory(atPath: partial.string, withIntermediateDirectories: false)
+    } catch {
+      throw .unwritable(path: partial.string)
+    }
     var capture = try HostCapture(root, partial)
     do throws(Failure) {
       try capture.writeReports()
@@ -86,7 +93,7 @@ public struct HostCapture {
   }
 
   private mutating func writePools(_ path: String) throws(Failure) {
-    for pool in root.list(path) where pool.hasPrefix("hugepages-") {
+    for pool in (try? root.list(path)) ?? [] where pool.hasPrefix("hugepages-") {
       for name in ["nr_hugepages", "free_hugepages", "resv_hugepages", "surplus_hugepages", "nr_overcommit_hugepages"] {
         let file = "\(path)/\(pool)/\(name)"
         if root.exists(file) { try copy(file) }
@@ -101,7 +108,7 @@ public struct HostCapture {
       try write("sys/devices/system/memory/block_size_bytes", String(blocks.size.rawValue, radix: 16) + "\n")
       try write(MemoryBlocks.runsPath, blocks.runs())
     }
-    for node in root.nodeNumbers {
+    for node in (try? root.nodeNumbers()) ?? [] {
       let path = "sys/devices/system/node/node\(node)"
       try makeFolder(path)
       try writePools("\(path)/hugepages")
@@ -131,13 +138,19 @@ public struct HostCapture {
       unread.append(error)
       return
     }
+    // A capture of a capture takes over what the first one found.
+    let isCopied = root.exists(MappedCounts.runsPath)
     var flags = RunWriter(try create(FlagSource.runsPath), FlagSource.runsHeader)
     var mapped = MappedWriter(root)
+    var nextReport = FrameNumber(0)
     do throws(HostFileError) {
       let last = try source.forEachRun { (start, count, word) throws(HostFileError) -> Bool in
         try flags.add(count, word.canonical)
-        if word.isEmpty { try mapped.add(FrameRange(start: start, count: count)) }
-        progress(start, end)
+        if word.isEmpty, !isCopied { try mapped.add(FrameRange(start: start, count: count)) }
+        if start >= nextReport {
+          progress(start, end)
+          nextReport = start + FrameCount(1 << 18)
+        }
         return !isStopped()
       }
       bytesWritten += try flags.finish(frames: FrameCount(last.rawValue))
@@ -145,7 +158,7 @@ public struct HostCapture {
       throw .host(error)
     }
     guard !isStopped() else { throw .stopped }
-    try write(MappedCounts.runsPath, mapped.text)
+    if isCopied { try copy(MappedCounts.runsPath) } else { try write(MappedCounts.runsPath, mapped.finish()) }
   }
 
   private mutating func copy(_ path: String, _ redact: ([UInt8]) -> [UInt8] = { $0 }) throws(Failure) {
@@ -244,7 +257,8 @@ private struct RunWriter {
 private struct MappedWriter {
   private let counts: HostFile?
   private let flags: HostFile?
-  private(set) var text = "\(MappedCounts.runsHeader)\n"
+  private var text = "\(MappedCounts.runsHeader)\n"
+  private var runs: UInt64 = 0
 
   init(_ root: Sysroot) {
     counts = try? root.open(MappedCounts.wordsPath)
@@ -256,6 +270,9 @@ private struct MappedWriter {
     guard let counts, let flags, range.count < FrameCount(1 << 15) else { return }
     var found: [FrameNumber] = []
     try MappedCounts.forEachMapped(counts, flags: flags, in: range) { found.append($0.start) }
+    runs += UInt64(found.count)
     for frame in found { text += "\(String(frame.rawValue, radix: 16)) 1\n" }
   }
+
+  func finish() -> String { text + "end \(runs)\n" }
 }

@@ -3,10 +3,8 @@ import PhysicalLayout
 
 /// What of a host's files goes into a capture.
 enum Redaction {
-  /// Settings of `/proc/sys/vm` that a verdict or a reader of the capture needs.
-  static let settings = [
-    "movable_gigantic_pages", "min_free_kbytes", "compact_unevictable_allowed", "hugetlb_optimize_vmemmap",
-  ]
+  /// Settings of `/proc/sys/vm` that a verdict needs.
+  static let settings = ["movable_gigantic_pages"]
 
   /// `Linux version 6.12.95+deb12-amd64`, without the builder's name and host.
   static func version(_ content: [UInt8]) -> [UInt8] {
@@ -37,7 +35,7 @@ enum Redaction {
       guard ends.count == 2, let start = ends[0].hexadecimal, let last = ends[1].hexadecimal else { continue }
       if line.first == 0x20 {
         if name.starts(with: "System RAM") { lines.append("  \(address(start))-\(address(last)) : System RAM") }
-        guard name.starts(with: "Kernel ") else { continue }
+        guard name.starts(with: "Kernel") else { continue }
         kernel = (min(kernel?.start ?? start, start), max(kernel?.last ?? last, last))
         continue
       }

@@ -1,3 +1,5 @@
+import PhysicalLayout
+
 /// Why something of the host could not be read.
 ///
 /// Every case is data's or the operator's doing, never a programmer's; the command line turns them into exit codes.
@@ -8,8 +10,8 @@ public enum HostFileError: Error, Hashable, Sendable {
   case denied(path: String)
   /// Reading failed otherwise.
   case failed(path: String, code: Int32)
-  /// The file holds something else than its format allows. `line` counts from 1; 0 where the file has no lines.
-  case damaged(path: String, line: UInt64, reason: String)
+  /// The file holds something else than its format allows. No line where the file has none.
+  case damaged(path: String, line: LineNumber?, reason: String)
 
   public var path: String {
     switch self {
@@ -24,7 +26,8 @@ extension HostFileError: CustomStringConvertible {
     case .missing(let path): "\(path): not there"
     case .denied(let path): "\(path): permission denied"
     case .failed(let path, let code): "\(path): read failed, error \(code)"
-    case .damaged(let path, let line, let reason): line == 0 ? "\(path): \(reason)" : "\(path):\(line): \(reason)"
+    case .damaged(let path, let line?, let reason): "\(path):\(line): \(reason)"
+    case .damaged(let path, nil, let reason): "\(path): \(reason)"
     }
   }
 }

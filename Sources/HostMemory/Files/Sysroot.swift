@@ -1,4 +1,5 @@
 import FoundationEssentials
+import PhysicalLayout
 import SystemPackage
 
 /// The folder below which a host's `/proc` and `/sys` are read: `/` for the machine this runs on, or a capture.
@@ -9,6 +10,9 @@ public struct Sysroot: Sendable {
 
   public init(_ folder: String) { self.folder = FilePath(folder) }
 
+  /// The whole of a file that a user named, by the path as it was given.
+  public static func readFile(_ path: String) throws(HostFileError) -> [UInt8] { try Sysroot(".").read(path) }
+
   /// The running machine.
   public static let live = Sysroot("/")
 
@@ -17,7 +21,8 @@ public struct Sysroot: Sendable {
   /// Opens a file for reading.
   public func open(_ path: String) throws(HostFileError) -> HostFile {
     do {
-      return HostFile(descriptor: try FileDescriptor.open(folder.appending(path), .readOnly), path: path)
+      return HostFile(
+        descriptor: try FileDescriptor.open(path.hasPrefix("/") ? FilePath(path) : folder.appending(path), .readOnly), path: path)
     } catch {
       throw HostFileError(error, path: path)
     }
@@ -34,32 +39,55 @@ public struct Sysroot: Sendable {
       let count = try file.read(into: &chunk)
       if count == 0 { return content }
       content.append(contentsOf: chunk[..<count])
-      if content.count > limit { throw .damaged(path: path, line: 0, reason: "larger than \(limit >> 20) MiB") }
+      if content.count > limit { throw .damaged(path: path, line: nil, reason: "larger than \(limit >> 20) MiB") }
     }
   }
 
   /// The first line of a one-line file, without its end.
   public func readLine(_ path: String) throws(HostFileError) -> String {
-    let content = try read(path, limit: 1 << 20)
+    let content = try readText(path)
     return String(decoding: content.prefix { $0 != 0x0a }, as: UTF8.self)
   }
 
   /// The number that a one-line file holds.
   public func readNumber(_ path: String) throws(HostFileError) -> UInt64 {
-    let content = try read(path, limit: 1 << 20)
+    let content = try readText(path)
     guard let number = content.prefix(while: { $0 != 0x0a }).decimal else {
-      throw .damaged(path: path, line: 1, reason: "not a number")
+      throw .damaged(path: path, line: LineNumber(1), reason: "not a number")
     }
     return number
   }
 
-  /// The names in a folder, sorted; empty where the folder cannot be read.
-  public func list(_ path: String) -> [String] {
-    (try? FileManager.default.contentsOfDirectory(atPath: folder.appending(path).string).sorted()) ?? []
+  /// A text file that the kernel, or a capture, ends with a line end: one without was cut off.
+  public func readText(_ path: String) throws(HostFileError) -> [UInt8] {
+    let content = try read(path)
+    if let last = content.last, last != 0x0a {
+      let lines = content.reduce(UInt64(1)) { $1 == 0x0a ? $0 + 1 : $0 }
+      throw .damaged(path: path, line: LineNumber(lines), reason: "the last line has no end: cut off")
+    }
+    return content
   }
 
+  /// The names in a folder, sorted; none where there is no such folder.
+  public func list(_ path: String) throws(HostFileError) -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder.appending(path).string).sorted()
+    } catch let error as CocoaError where error.code == .fileReadNoPermission {
+      throw .denied(path: path)
+    } catch {
+      return []
+    }
+  }
+
+  /// Whether there is such a file or folder; one that may not be looked for counts as there.
   public func exists(_ path: String) -> Bool {
-    FileManager.default.fileExists(atPath: folder.appending(path).string)
+    do {
+      _ = try open(path)
+      return true
+    } catch {
+      if case .missing = error { return false }
+      return true
+    }
   }
 }
 

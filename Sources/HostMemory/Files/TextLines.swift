@@ -1,3 +1,5 @@
+import PhysicalLayout
+
 /// The lines of a text with their numbers, counted from 1.
 ///
 /// Files of `/proc` are bytes; nothing here assumes that they are well-formed text.
@@ -7,15 +9,15 @@ struct TextLines: Sequence, IteratorProtocol {
 
   init(_ content: [UInt8]) { rest = content[...] }
 
-  mutating func next() -> (number: UInt64, line: ArraySlice<UInt8>)? {
+  mutating func next() -> (number: LineNumber, line: ArraySlice<UInt8>)? {
     guard !rest.isEmpty else { return nil }
     number += 1
     guard let end = rest.firstIndex(of: 0x0a) else {
       defer { rest = [] }
-      return (number, rest)
+      return (LineNumber(number), rest)
     }
     defer { rest = rest[(end + 1)...] }
-    return (number, rest[..<end])
+    return (LineNumber(number), rest[..<end])
   }
 }
 

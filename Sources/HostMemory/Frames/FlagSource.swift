@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// Where the flags of a host's frames come from: the kernel's file of 8-byte words, or a capture's runs.
 ///
@@ -38,7 +39,7 @@ struct FlagSource {
       let length = try file.read(into: &buffer)
       if length == 0 { return FrameNumber(frame) }
       guard length % 8 == 0 else {
-        throw .damaged(path: path, line: 0, reason: "ends inside the word of frame \(frame + UInt64(length) / 8)")
+        throw .damaged(path: path, line: nil, reason: "ends inside the word of frame \(frame + UInt64(length) / 8)")
       }
       let words = length / 8
       var position = 0
@@ -67,9 +68,9 @@ struct FlagSource {
     let path = path
     let end = try LineStream(file).forEachLine { (number, line) throws(HostFileError) -> Bool in
       let fields = line.fields
-      if number == 1 {
+      if number == LineNumber(1) {
         guard fields.count == 1, fields[0] == Self.runsHeader else {
-          throw .damaged(path: path, line: 1, reason: "not a capture of frame flags")
+          throw .damaged(path: path, line: LineNumber(1), reason: "not a capture of frame flags")
         }
         return true
       }
@@ -89,8 +90,8 @@ struct FlagSource {
       frame += count
       return goesOn
     }
-    if case .atEnd(let lines) = end, !isComplete {
-      throw .damaged(path: path, line: lines, reason: "ends at frame \(frame) without an end: cut off")
+    if case .atEnd(let last) = end, !isComplete {
+      throw .damaged(path: path, line: last, reason: "ends at frame \(frame) without an end: cut off")
     }
     return FrameNumber(frame)
   }
@@ -105,13 +106,13 @@ struct LineStream {
   init(_ file: HostFile) { self.file = file }
 
   enum End {
-    case atEnd(lines: UInt64)
+    case atEnd(LineNumber)
     case stopped
   }
 
   /// Calls `body` with each line's number and bytes until it returns false.
   func forEachLine(
-    _ body: (UInt64, ArraySlice<UInt8>) throws(HostFileError) -> Bool
+    _ body: (LineNumber, ArraySlice<UInt8>) throws(HostFileError) -> Bool
   ) throws(HostFileError) -> End {
     var chunk = [UInt8](repeating: 0, count: 256 << 10)
     var carried: [UInt8] = []
@@ -119,25 +120,26 @@ struct LineStream {
     while true {
       let length = try file.read(into: &chunk)
       if length == 0 {
-        guard !carried.isEmpty else { return .atEnd(lines: number) }
-        return try body(number + 1, carried[...]) ? .atEnd(lines: number + 1) : .stopped
+        guard !carried.isEmpty else { return .atEnd(LineNumber(number)) }
+        let last = LineNumber(number + 1)
+        return try body(last, carried[...]) ? .atEnd(last) : .stopped
       }
       var start = 0
       while let newline = chunk[start..<length].firstIndex(of: 0x0a) {
         number += 1
         if carried.isEmpty {
-          guard try body(number, chunk[start..<newline]) else { return .stopped }
+          guard try body(LineNumber(number), chunk[start..<newline]) else { return .stopped }
         } else {
           carried += chunk[start..<newline]
           let line = carried[...]
           carried = []
-          guard try body(number, line) else { return .stopped }
+          guard try body(LineNumber(number), line) else { return .stopped }
         }
         start = newline + 1
       }
       carried += chunk[start..<length]
       guard carried.count < 1 << 20 else {
-        throw .damaged(path: file.path, line: number + 1, reason: "line longer than 1 MiB")
+        throw .damaged(path: file.path, line: LineNumber(number + 1), reason: "line longer than 1 MiB")
       }
     }
   }

@@ -1,13 +1,12 @@
 /// The flags of one frame as `/proc/kpageflags` gives them.
 ///
 /// Linux: `KPF_*` in `include/uapi/linux/kernel-page-flags.h`; bits from 32 up are not part of the stable interface, and
-/// of those only RESERVED and MLOCKED are read here.
+/// of those only RESERVED is read here.
 public struct FrameFlags: OptionSet, Hashable, Sendable {
   public let rawValue: UInt64
   @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
 
   public static let locked = FrameFlags(rawValue: 1 << 0)
-  public static let error = FrameFlags(rawValue: 1 << 1)
   public static let referenced = FrameFlags(rawValue: 1 << 2)
   public static let upToDate = FrameFlags(rawValue: 1 << 3)
   public static let dirty = FrameFlags(rawValue: 1 << 4)
@@ -20,7 +19,6 @@ public struct FrameFlags: OptionSet, Hashable, Sendable {
   public static let buddy = FrameFlags(rawValue: 1 << 10)
   public static let mapped = FrameFlags(rawValue: 1 << 11)
   public static let anonymous = FrameFlags(rawValue: 1 << 12)
-  public static let inSwapCache = FrameFlags(rawValue: 1 << 13)
   public static let swapBacked = FrameFlags(rawValue: 1 << 14)
   public static let head = FrameFlags(rawValue: 1 << 15)
   public static let tail = FrameFlags(rawValue: 1 << 16)
@@ -29,16 +27,13 @@ public struct FrameFlags: OptionSet, Hashable, Sendable {
   public static let unevictable = FrameFlags(rawValue: 1 << 18)
   public static let poisoned = FrameFlags(rawValue: 1 << 19)
   public static let noPage = FrameFlags(rawValue: 1 << 20)
-  public static let merged = FrameFlags(rawValue: 1 << 21)
   /// Of a large folio of any size, not only of one that a huge entry maps.
   public static let largeFolio = FrameFlags(rawValue: 1 << 22)
   /// Taken out of use while its block is online: a balloon, unplugged virtual memory.
   public static let offline = FrameFlags(rawValue: 1 << 23)
-  public static let zeroPage = FrameFlags(rawValue: 1 << 24)
   public static let idle = FrameFlags(rawValue: 1 << 25)
   public static let pageTable = FrameFlags(rawValue: 1 << 26)
   public static let reserved = FrameFlags(rawValue: 1 << 32)
-  public static let lockedInMemory = FrameFlags(rawValue: 1 << 33)
 
   /// The flags that a verdict can depend on; captures keep these only, which makes their runs long.
   private static let decisive: FrameFlags = [

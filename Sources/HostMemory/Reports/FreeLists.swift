@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// A zone's free blocks by order, as `/proc/buddyinfo` prints them.
 public struct FreeLists: Sendable, Hashable {
@@ -25,12 +26,14 @@ public struct FreeLists: Sendable, Hashable {
       else { throw .damaged(path: path, line: number, reason: "not a line of free lists") }
       var blocks: [UInt64] = []
       for field in fields[4...] {
-        guard let count = field.decimal else {
-          throw .damaged(path: path, line: number, reason: "not a number: \(field.text)")
+        guard let count = field.decimal, count < 1 << 40 else {
+          throw .damaged(path: path, line: number, reason: "not a count of blocks: \(field.text)")
         }
         blocks.append(count)
       }
-      guard blocks.count <= 64 else { throw .damaged(path: path, line: number, reason: "more than 64 orders") }
+      guard (1...32).contains(blocks.count), zones.allSatisfy({ $0.blocks.count == blocks.count }) else {
+        throw .damaged(path: path, line: number, reason: "\(blocks.count) orders, unlike other lines or any kernel")
+      }
       zones.append(FreeLists(node: NodeID(node), zone: fields[3].text, blocks: blocks))
     }
     return zones
@@ -79,13 +82,13 @@ public struct PageTypeReport: Sendable, Hashable {
         zones.append(try Self.counts(line.fields, names, path, number))
       }
     }
-    guard let order else { throw .damaged(path: path, line: 1, reason: "no page block order") }
+    guard let order else { throw .damaged(path: path, line: LineNumber(1), reason: "no page block order") }
     pageblockOrder = order
     self.zones = zones
   }
 
   private static func counts(
-    _ fields: [ArraySlice<UInt8>], _ names: [String], _ path: String, _ line: UInt64
+    _ fields: [ArraySlice<UInt8>], _ names: [String], _ path: String, _ line: LineNumber
   ) throws(HostFileError) -> PageblockCounts {
     guard fields.count == names.count + 4, fields[2] == "zone",
       let id = fields[1].dropLast().decimal, let node = UInt32(exactly: id)

@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// The blocks in which the kernel brings memory online and takes it offline.
 ///
@@ -9,12 +10,12 @@ public struct MemoryBlocks: Sendable, Hashable {
   public let blocks: [Block]
 
   public struct Block: Sendable, Hashable {
-    public let index: UInt64
+    public let index: MemoryBlockNumber
     public let isOnline: Bool
     /// The node that the block belongs to, where `/sys` says.
     public let node: NodeID?
 
-    public init(index: UInt64, isOnline: Bool, node: NodeID?) {
+    public init(index: MemoryBlockNumber, isOnline: Bool, node: NodeID?) {
       self.index = index
       self.isOnline = isOnline
       self.node = node
@@ -31,22 +32,22 @@ public struct MemoryBlocks: Sendable, Hashable {
     let folder = "sys/devices/system/memory"
     let sizePath = "\(folder)/block_size_bytes"
     guard root.exists(sizePath) else { return nil }
-    guard let bytes = try root.read(sizePath, limit: 1 << 20).prefix(while: { $0 != 0x0a }).hexadecimal,
-      bytes.nonzeroBitCount == 1
-    else { throw .damaged(path: sizePath, line: 1, reason: "not a power of two in hexadecimal") }
+    guard let bytes = try root.readText(sizePath).prefix(while: { $0 != 0x0a }).hexadecimal,
+      bytes.nonzeroBitCount == 1, (20...40).contains(bytes.trailingZeroBitCount)
+    else { throw .damaged(path: sizePath, line: LineNumber(1), reason: "not a size of memory blocks in hexadecimal") }
     if root.exists(Self.runsPath) {
-      self.init(size: ByteCount(bytes), blocks: try Self.parseRuns(try root.read(Self.runsPath), size: bytes))
+      self.init(size: ByteCount(bytes), blocks: try Self.parseRuns(try root.readText(Self.runsPath), size: bytes))
       return
     }
 
     var nodes: [UInt64: NodeID] = [:]
-    for node in root.nodeNumbers {
-      for index in Self.indices(root.list("sys/devices/system/node/node\(node)")) { nodes[index] = NodeID(node) }
+    for node in try root.nodeNumbers() {
+      for index in Self.indices(try root.list("sys/devices/system/node/node\(node)")) { nodes[index] = NodeID(node) }
     }
     var blocks: [Block] = []
-    for index in Self.indices(root.list(folder)).sorted() {
+    for index in Self.indices(try root.list(folder)).sorted() {
       guard index < 1 << 48, !index.multipliedReportingOverflow(by: bytes).overflow else {
-        throw .damaged(path: "\(folder)/memory\(index)", line: 0, reason: "block lies beyond any address")
+        throw .damaged(path: "\(folder)/memory\(index)", line: nil, reason: "block lies beyond any address")
       }
       let state: String
       do {
@@ -56,9 +57,9 @@ public struct MemoryBlocks: Sendable, Hashable {
         continue
       }
       guard ["online", "offline", "going-offline"].contains(state) else {
-        throw .damaged(path: "\(folder)/memory\(index)/state", line: 1, reason: "unknown state \(state)")
+        throw .damaged(path: "\(folder)/memory\(index)/state", line: LineNumber(1), reason: "unknown state \(state)")
       }
-      blocks.append(Block(index: index, isOnline: state != "offline", node: nodes[index]))
+      blocks.append(Block(index: MemoryBlockNumber(index), isOnline: state != "offline", node: nodes[index]))
     }
     self.init(size: ByteCount(bytes), blocks: blocks)
   }
@@ -70,6 +71,6 @@ public struct MemoryBlocks: Sendable, Hashable {
   /// The frames of a block.
   public func frames(of block: Block, baseShift: PageShift) -> FrameRange {
     let count = FrameCount(size, baseShift, rounded: .down)
-    return FrameRange(start: FrameNumber(block.index * count.rawValue), count: count)
+    return FrameRange(start: FrameNumber(block.index.rawValue * count.rawValue), count: count)
   }
 }

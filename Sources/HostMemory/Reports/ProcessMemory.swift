@@ -39,7 +39,7 @@ public struct ProcessMemory: Sendable, Hashable {
   /// the one that looks.
   public static func all(of root: Sysroot) throws(HostFileError) -> [ProcessMemory] {
     var processes: [ProcessMemory] = []
-    for id in root.list("proc").compactMap(UInt32.init).sorted() where !(root.isLive && id == LiveProcess.id) {
+    for id in try root.list("proc").compactMap(UInt32.init).sorted() where !(root.isLive && id == LiveProcess.id) {
       let path = "proc/\(id)/status"
       do {
         let content = try root.read(path, limit: 1 << 20)

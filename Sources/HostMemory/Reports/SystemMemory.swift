@@ -24,6 +24,9 @@ enum SystemMemory {
       }
       ranges.append(frames)
     }
-    return isHidden || ranges.isEmpty ? nil : ranges
+    if content.isEmpty || (!isHidden && ranges.isEmpty) {
+      throw .damaged(path: path, line: nil, reason: "names no system memory: cut off")
+    }
+    return isHidden ? nil : ranges
   }
 }

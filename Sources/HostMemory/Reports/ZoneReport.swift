@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// One zone as `/proc/zoneinfo` prints it.
 public struct ZoneReport: Sendable, Hashable {
@@ -33,15 +34,14 @@ extension ZoneReport {
     var zones: [ZoneReport] = []
     var current: ZoneReport?
     var hasStart = false
-    func finish(_ line: UInt64) throws(HostFileError) {
+    func finish(_ line: LineNumber) throws(HostFileError) {
       guard let zone = current, zone.spanned > .zero else { return }
       guard hasStart else { throw .damaged(path: path, line: line, reason: "zone \(zone.name) has no start_pfn") }
-      guard !zone.start.rawValue.addingReportingOverflow(zone.spanned.rawValue).overflow,
-        zone.present <= zone.spanned, zone.managed <= zone.present
+      guard zone.present <= zone.spanned, zone.managed <= zone.present
       else { throw .damaged(path: path, line: line, reason: "zone \(zone.name): spanned, present and managed contradict") }
       zones.append(zone)
     }
-    var last: UInt64 = 0
+    var last = LineNumber(0)
     for (number, line) in TextLines(content) {
       last = number
       let fields = line.fields
@@ -58,14 +58,16 @@ extension ZoneReport {
       }
       guard current != nil else { continue }
       if first.starts(with: "protection:") {
-        current?.reserves = line.split(whereSeparator: { !($0 >= 0x30 && $0 <= 0x39) }).compactMap {
-          $0.decimal.map { FrameCount($0) }
+        let reserves = line.split(whereSeparator: { !($0 >= 0x30 && $0 <= 0x39) }).map { $0.decimal ?? .max }
+        guard reserves.allSatisfy({ $0 <= countLimit }) else {
+          throw .damaged(path: path, line: number, reason: "a reserve is out of range")
         }
+        current?.reserves = reserves.map { FrameCount($0) }
         continue
       }
       guard fields.count >= 2, let keyed = Key(fields) else { continue }
-      guard let value = fields[fields.count - 1].decimal else {
-        throw .damaged(path: path, line: number, reason: "not a number: \(fields[fields.count - 1].text)")
+      guard let value = fields[fields.count - 1].decimal, value <= countLimit else {
+        throw .damaged(path: path, line: number, reason: "not a count of frames: \(fields[fields.count - 1].text)")
       }
       let count = FrameCount(value)
       switch keyed {
@@ -76,17 +78,20 @@ extension ZoneReport {
       case .managed: current?.managed = count
       case .contiguousArea: current?.contiguousArea = count
       case .onCPUList:
-        let (sum, overflow) = (current?.onCPULists ?? .zero).rawValue.addingReportingOverflow(value)
-        guard !overflow else { throw .damaged(path: path, line: number, reason: "per-CPU count is out of range") }
-        current?.onCPULists = FrameCount(sum)
+        let sum = (current?.onCPULists ?? .zero) + count
+        current?.onCPULists = sum
       case .start:
         current?.start = FrameNumber(value)
         hasStart = true
       }
     }
     try finish(last)
+    guard !zones.isEmpty else { throw .damaged(path: path, line: last, reason: "no zone has frames") }
     return zones
   }
+
+  /// No machine has 2^40 frames; a sum of such counts cannot overflow.
+  private static let countLimit: UInt64 = 1 << 40
 
   private enum Key {
     case free, minimum, spanned, present, managed, contiguousArea, onCPUList, start

@@ -9,8 +9,10 @@ struct FrameScan {
     var zones: [[UInt64]]
     /// The part of `zones` in pageblocks where something unmovable was seen.
     var nearUnmovable: [[UInt64]]
-    /// Runs of frames that flags alone leave undecided, ascending, the first ``FrameScan/doubtLimit`` of them.
+    /// Runs of frames that flags alone leave undecided, ascending, the first ``FrameScan/doubtLimit`` of them. A range
+    /// beyond the last one that is kept is looked at as a whole.
     var doubts: [FrameRange] = []
+    var hasAllDoubts = true
     var end = FrameNumber(0)
   }
 
@@ -122,7 +124,7 @@ struct FrameScan {
     }
 
     private mutating func remember(_ range: FrameRange) {
-      if result.doubts.count < FrameScan.doubtLimit { result.doubts.append(range) }
+      if result.doubts.count < FrameScan.doubtLimit { result.doubts.append(range) } else { result.hasAllDoubts = false }
     }
 
     /// Splits frames of one class at the borders of segments and pageblocks.

@@ -17,6 +17,7 @@ public struct HostReports: Sendable {
   public var freeLists: [FreeLists] = []
   public var pageTypes: PageTypeReport?
   public var release: KernelRelease?
+  /// The boot parameters that concern memory.
   public var commandLine: String?
   public var blocks: MemoryBlocks?
   public var pools: [HugePool] = []
@@ -38,44 +39,78 @@ public struct HostReports: Sendable {
     self.baseShift = baseShift
     zones =
       try attempt("no zones, so no range can be placed") { () throws(HostFileError) in
-        try ZoneReport.parse(try root.read("proc/zoneinfo"), path: "proc/zoneinfo")
+        try ZoneReport.parse(try root.readText("proc/zoneinfo"), path: "proc/zoneinfo")
       } ?? []
     memory = try attempt("no totals") { () throws(HostFileError) in
-      try KeyedNumbers(parsing: try root.read("proc/meminfo"), path: "proc/meminfo")
+      try KeyedNumbers(parsing: try root.readText("proc/meminfo"), path: "proc/meminfo")
     }
     events = try attempt("pinned memory goes unnoticed") { () throws(HostFileError) in
-      try KeyedNumbers(parsing: try root.read("proc/vmstat"), path: "proc/vmstat")
+      try KeyedNumbers(parsing: try root.readText("proc/vmstat"), path: "proc/vmstat")
     }
     freeLists =
       try attempt("the allocator's top order is taken to be 10") { () throws(HostFileError) in
-        try FreeLists.parse(try root.read("proc/buddyinfo"), path: "proc/buddyinfo")
+        try FreeLists.parse(try root.readText("proc/buddyinfo"), path: "proc/buddyinfo")
       } ?? []
     pageTypes = try attempt("the pageblock size is taken to be 2M, and pageblocks are not counted") {
       () throws(HostFileError) in
-      try PageTypeReport(parsing: try root.read("proc/pagetypeinfo"), path: "proc/pagetypeinfo")
+      try PageTypeReport(parsing: try root.readText("proc/pagetypeinfo"), path: "proc/pagetypeinfo")
     }
     release = try attempt("the kernel's version is unknown; taken to be older than 7.0") { () throws(HostFileError) in
-      try KernelRelease(parsing: try root.read("proc/version"), path: "proc/version")
+      try KernelRelease(parsing: try root.readText("proc/version"), path: "proc/version")
     }
     commandLine = try attempt("boot settings are unknown") { () throws(HostFileError) in
-      try root.readLine("proc/cmdline")
+      String(decoding: KernelCommandLine(parsing: Array(try root.readLine("proc/cmdline").utf8)).memoryKeysOnly, as: UTF8.self)
     }
     blocks = try attempt("offline blocks go unnoticed") { () throws(HostFileError) in try MemoryBlocks(of: root) } ?? nil
     pools =
-      try attempt("pools are unknown") { () throws(HostFileError) in try HugePool.all(of: root) } ?? []
+      try attempt("pools are unknown") { () throws(HostFileError) in try HugePool.all(of: root, baseShift: baseShift) } ?? []
     slabs =
       try attempt("slab caches cannot be named") { () throws(HostFileError) in
-        try SlabCache.parse(try root.read("proc/slabinfo"), path: "proc/slabinfo")
+        try SlabCache.parse(try root.readText("proc/slabinfo"), path: "proc/slabinfo")
       } ?? []
-    processes = try ProcessMemory.all(of: root)
+    processes =
+      try attempt("processes cannot be named") { () throws(HostFileError) in try ProcessMemory.all(of: root) } ?? []
+    if !root.exists(MappedCounts.runsPath) {
+      _ = try attempt("frames without flags that processes map go unnoticed") { () throws(HostFileError) in
+        try root.open(MappedCounts.wordsPath)
+      }
+    }
     systemMemory = try attempt("holes that have descriptors count as reserved") { () throws(HostFileError) in
       let path = "proc/iomem"
-      let ranges = try SystemMemory.parse(try root.read(path), path: path, baseShift: baseShift)
+      let ranges = try SystemMemory.parse(try root.readText(path), path: path, baseShift: baseShift)
       // The kernel lets everybody open the file, and prints zeros for addresses.
       guard let ranges else { throw .denied(path: path) }
       return ranges
     }
     try readSettings(root)
+    if !root.isLive { try checkAgreement() }
+  }
+
+  /// A capture's reports describe the same memory: a file that was cut at a line's end shows here.
+  private func checkAgreement() throws(HostFileError) {
+    guard let systemMemory, !zones.isEmpty else { return }
+    var memory = FrameCount.zero
+    let blockRanges = blocks.map { blocks in
+      blocks.blocks.filter(\.isOnline).map { blocks.frames(of: $0, baseShift: baseShift) }
+    }
+    for range in systemMemory {
+      guard let blockRanges else {
+        memory += range.count
+        continue
+      }
+      var index = blockRanges.firstIndex(endingAbove: range.start)
+      while index < blockRanges.count, blockRanges[index].start < range.end {
+        memory += blockRanges[index].intersection(range).count
+        index += 1
+      }
+    }
+    let present = zones.reduce(FrameCount.zero) { $0 + $1.present }
+    let difference = max(memory, present) - min(memory, present)
+    // Kernels round and reserve differently at the edges; a missing zone, range or block is far more.
+    guard difference.rawValue > max(memory, present).rawValue / 50 else { return }
+    throw .damaged(
+      path: present < memory ? "proc/zoneinfo" : "proc/iomem", line: nil,
+      reason: "zones have \(present) frames, the ranges and online blocks of memory \(memory): cut off")
   }
 
   private mutating func readSettings(_ root: Sysroot) throws(HostFileError) {
@@ -130,6 +165,12 @@ public struct HostReports: Sendable {
     let managed = zones.reduce(FrameCount.zero) { $0 + $1.managed }
     return FrameCount(total, baseShift, rounded: .down).saturatingSubtracting(managed)
   }
+
+  /// Why there are no zones.
+  var zonesError: HostFileError? { unread.first { $0.error.path == "proc/zoneinfo" }?.error }
+
+  /// Whether some frames are pinned somewhere.
+  public var hasPins: Bool { pinnedFrames > .zero || processes.contains { $0.pinned > .zero } }
 
   /// The sizes that this kernel has pools for; the architecture's where none are listed.
   public var sizes: [PageSize] {

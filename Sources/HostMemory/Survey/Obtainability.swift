@@ -53,6 +53,7 @@ struct Obtainability {
       verdicts[index].verdict = .blocked
       verdicts[index].certainty = .likely
       verdicts[index].reasons[.noRoom] = verdicts[index].toMove - verdicts[index].droppable
+      verdicts[index].firstBlocking = verdicts[index].firstToMove
       verdicts[index] = verdicts[index].withRemedies()
     }
     if taken > 0 {
@@ -60,6 +61,7 @@ struct Obtainability {
         verdicts[index].verdict = .movable
         verdicts[index].certainty = .likely
         verdicts[index].reasons = [:]
+        verdicts[index].firstBlocking = nil
         verdicts[index] = verdicts[index].withRemedies()
       }
     }
@@ -87,7 +89,7 @@ struct Obtainability {
     let pageFrames = result.order.frames.rawValue
     var candidates = Array(repeating: [Certainty: UInt64](), count: zones.count)
     for group in groups {
-      let verdict = judge.judge(group.example, amounts: group.amounts)
+      let verdict = judge.judge(group.example, amounts: group.amounts, ranges: group.ranges)
       result.count(verdict, times: group.ranges)
       guard let zone = verdict.zone, policy.searches(zoneNamed: zones[zone].name, for: result.order) else { continue }
       switch (verdict.verdict, group.example.effort(of: result.order)) {

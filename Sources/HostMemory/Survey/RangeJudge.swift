@@ -19,9 +19,10 @@ struct RangeJudge: Sendable {
 
   /// - Parameters:
   ///   - amounts: the frames of several ranges that `tally` stands for; by default its own.
-  ///   - mappedWithoutFlags: frames found to be mapped by processes although they have no flags, so somebody's.
+  ///   - ranges: how many those are.
+  ///   - mapped: frames found to be mapped by processes although they have no flags, so somebody's.
   func judge(
-    _ tally: RangeTally, amounts: RangeTally? = nil, mappedWithoutFlags: FrameCount = .zero
+    _ tally: RangeTally, amounts: RangeTally? = nil, ranges: UInt64 = 1, mapped: MappedCounts.Finding = .init()
   ) -> RangeVerdict {
     let counts = (amounts ?? tally).counts
     let range = FrameRange(blockAt: tally.start, order: order)
@@ -39,20 +40,21 @@ struct RangeJudge: Sendable {
     var verdict = Verdict.free
     var certainty = Certainty.certain
     let free = FrameCount(counts[.free] + split.free)
-    let smallerHuge = policy.isGigantic(order) && policy.movesSmallerHugePages ? counts[.huge] : 0
+    let movesHuge = policy.isGigantic(order) && policy.movesSmallerHugePages && !isHeld && !isInsideLarger
+    let smallerHuge = movesHuge ? counts[.huge] : 0
     let toMove = FrameCount(counts[.migratable] + counts[.droppable] + smallerHuge)
 
     blame(.hole, counts[.absent])
     blame(.slab, counts[.slab])
     blame(.pageTables, counts[.pageTable])
     blame(.reserved, counts[.reserved])
-    blame(.kernel, counts[.kernel] + mappedWithoutFlags.rawValue)
+    blame(.kernel, counts[.kernel] + mapped.count.rawValue)
     blame(.offline, counts[.offline])
     blame(.poisoned, counts[.poisoned])
     if !isHeld {
       if isInsideLarger {
         blame(.largerHugePage, counts[.huge])
-      } else if smallerHuge == 0 {
+      } else if !movesHuge {
         blame(.smallerHugePages, counts[.huge])
       }
     }
@@ -68,8 +70,8 @@ struct RangeJudge: Sendable {
       reasons = [:]
     } else if counts[.absent] > 0 || tally.hasOfflineBlock || tally.zone == .several || tally.zone == .none || isUnusedZone {
       verdict = .excluded
-      if tally.zone == .several { reasons[.border] = range.count }
-      if isUnusedZone { reasons[.zone] = range.count }
+      if tally.zone == .several { reasons[.border] = range.count * ranges }
+      if isUnusedZone { reasons[.zone] = range.count * ranges }
     } else if isBlockedWithoutUnsettled {
       verdict = .blocked
       certainty = hasProof ? .certain : split.deferred > 0 ? .likely : .unknown
@@ -84,7 +86,8 @@ struct RangeJudge: Sendable {
     }
     return RangeVerdict(
       range: range, zone: zone, verdict: verdict, certainty: certainty, reasons: reasons,
-      firstBlocking: verdict == .blocked ? firstBlocking(tally, split, reasons) : nil,
+      firstBlocking: verdict == .blocked ? firstBlocking(tally, split, reasons, mapped) : nil,
+      firstToMove: [FrameClass.migratable, .droppable].compactMap { tally.first($0) }.min(),
       free: free, toMove: toMove, droppable: FrameCount(counts[.droppable]),
       remedies: verdict == .blocked || verdict == .excluded ? Self.remedies(reasons) : [],
       isOnlyUnsettled: verdict == .blocked && !isBlockedWithoutUnsettled)
@@ -121,10 +124,18 @@ struct RangeJudge: Sendable {
     }
   }
 
-  private func firstBlocking(_ tally: RangeTally, _ split: Undecided, _ reasons: [Reason: FrameCount]) -> FrameNumber? {
+  /// Whether a verdict hangs on frames without flags.
+  static func hangs(_ verdict: RangeVerdict, _ tally: RangeTally) -> Bool {
+    guard verdict.verdict == .free || verdict.verdict == .movable, verdict.certainty != .certain else { return false }
+    return tally.counts.sum(.undecided, .emptySection, .freeTail) > 0
+  }
+
+  private func firstBlocking(
+    _ tally: RangeTally, _ split: Undecided, _ reasons: [Reason: FrameCount], _ mapped: MappedCounts.Finding
+  ) -> FrameNumber? {
     var kinds: [FrameClass] = [.slab, .pageTable, .reserved, .kernel, .offline, .poisoned, .unsettled]
     if reasons[.smallerHugePages] != nil || reasons[.largerHugePage] != nil { kinds.append(.huge) }
-    let proven = kinds.compactMap { tally.first($0) }.min()
+    let proven = (kinds.map { tally.first($0) } + [mapped.first]).compactMap { $0 }.min()
     if let proven { return proven }
     var guesses: [FrameClass] = []
     if split.deferred > 0 { guesses.append(.emptySection) }

@@ -76,7 +76,9 @@ public struct RangeVerdict: Sendable {
   public var certainty: Certainty
   /// Frames by reason; a border is told with the whole range.
   public var reasons: [Reason: FrameCount]
-  public let firstBlocking: FrameNumber?
+  /// The first frame that stands in the way of a blocked range.
+  public internal(set) var firstBlocking: FrameNumber?
+  let firstToMove: FrameNumber?
   public let free: FrameCount
   /// Frames that must be moved or dropped first.
   public let toMove: FrameCount

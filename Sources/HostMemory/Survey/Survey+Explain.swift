@@ -31,7 +31,7 @@ extension Survey {
   /// Calls `body` with the verdict on each selected range of a surveyed size, in ascending order.
   ///
   /// Sizes that the survey only counted are scanned a second time, in constant memory; on a live host frames may have
-  /// changed hands since the first.
+  /// changed hands since the first. As in the survey of such sizes, `kpagecount` is not asked about frames without flags.
   public func explain(
     _ result: SizeResult, of root: Sysroot, _ selection: Selection, _ body: (RangeVerdict) -> Void
   ) throws(HostFileError) {
@@ -44,10 +44,10 @@ extension Survey {
       body(verdict)
     }
     guard result.verdicts.isEmpty else { return result.verdicts.forEach(emit) }
-    let hasPins = reports.pinnedFrames > .zero
     let policy = reports.policy
     let judge = RangeJudge(
-      zones: reports.zones, judgements: judgements, policy: policy, order: result.order, hasPins: hasPins)
+      zones: reports.zones, judgements: judgements, policy: policy, order: result.order, hasPins: reports.hasPins)
+
     _ = try FrameScan.run(
       try FlagSource(root), layout: layout, pageblock: policy.pageblockOrder, topOrder: policy.topOrder,
       section: SurveyScan.section(reports), sizes: [result.order], progress: { _ in },
@@ -97,7 +97,8 @@ extension Survey {
   /// The sizes that a host has pages of, without a survey.
   public static func sizes(of root: Sysroot) throws(HostFileError) -> [PageSize] {
     do {
-      let listed = try HugePool.all(of: root).filter { $0.node == nil }.map(\.size)
+      let shift = try HostReports.baseShift(of: root)
+      let listed = try HugePool.all(of: root, baseShift: shift).filter { $0.node == nil }.map(\.size)
       if !listed.isEmpty { return listed }
     } catch .damaged(let path, let line, let reason) {
       throw .damaged(path: path, line: line, reason: reason)

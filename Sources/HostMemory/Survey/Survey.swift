@@ -30,7 +30,7 @@ public struct Survey: Sendable {
     let sizes = (wanted ?? reports.sizes).sorted()
     do throws(HostFileError) {
       // Without zones no frame has a place; what kept them from being read is what is wrong.
-      if let error = reports.unread.first(where: { $0.error.path == "proc/zoneinfo" })?.error { throw error }
+      if let error = reports.zonesError { throw error }
       let scan = try SurveyScan(root, reports, layout, sizes: sizes, progress: progress)
       self.sizes = try scan.results(root, reports)
       judgements = scan.judgements
@@ -38,7 +38,7 @@ public struct Survey: Sendable {
     } catch .damaged(let path, let line, let reason) {
       throw .damaged(path: path, line: line, reason: reason)
     } catch {
-      reports.noteUnreadFrames(error)
+      if error.path != "proc/zoneinfo" { reports.noteUnreadFrames(error) }
       self.sizes = []
       judgements = []
       framesError = error
@@ -70,14 +70,15 @@ struct SurveyScan {
       policy.isGigantic(order) && end.rawValue / order.frames.rawValue <= Survey.listLimit ? [] : nil
     }
     var collectors = orders.map { GroupCollector(order: $0) }
+    let source = try FlagSource(root)
     scan = try FrameScan.run(
-      try FlagSource(root), layout: layout, pageblock: policy.pageblockOrder, topOrder: policy.topOrder,
+      source, layout: layout, pageblock: policy.pageblockOrder, topOrder: policy.topOrder,
       section: Self.section(reports), sizes: orders,
       progress: { (frame) throws(HostFileError) in try progress(frame, end) },
       consume: { index, tally in
         if lists[index] != nil { lists[index]?.append(tally) } else { collectors[index].add(tally) }
       })
-    try Self.checkEnd(scan.end, layout, reports)
+    try Self.checkEnd(scan.end, source.path, layout, reports)
     let zones = try Self.withListsSince(layout.zones, root)
     judgements = zones.indices.map { [scan] in
       ZoneJudgement(zones[$0], seen: scan.zones[$0], nearUnmovable: scan.nearUnmovable[$0])
@@ -88,7 +89,7 @@ struct SurveyScan {
     self.policy = policy
     self.lists = lists
     groups = collectors.map(\.groups)
-    hasPins = reports.pinnedFrames > .zero || reports.processes.contains { $0.pinned > .zero }
+    hasPins = reports.hasPins
   }
 
   func judge(for order: Order) -> RangeJudge {
@@ -123,11 +124,10 @@ struct SurveyScan {
     on tally: RangeTally, _ judge: RangeJudge, _ counts: MappedCounts
   ) throws(HostFileError) -> RangeVerdict {
     let verdict = judge.judge(tally)
-    let hangs = verdict.verdict == .free || verdict.verdict == .movable
-    guard hangs, tally.counts.sum(.undecided, .emptySection, .freeTail) > 0, verdict.certainty != .certain else { return verdict }
-    var mapped = FrameCount.zero
-    for doubt in scan.doubts(in: verdict.range) { mapped += try counts.mapped(in: doubt) }
-    return mapped > .zero ? judge.judge(tally, mappedWithoutFlags: mapped) : verdict
+    guard RangeJudge.hangs(verdict, tally) else { return verdict }
+    var finding = MappedCounts.Finding()
+    for doubt in scan.doubts(in: verdict.range) { try counts.look(in: doubt, &finding) }
+    return finding.first == nil ? verdict : judge.judge(tally, mapped: finding)
   }
 
   /// Zones with the fuller of their per-CPU lists before and after the scan, during which these fill and drain.
@@ -148,14 +148,17 @@ struct SurveyScan {
   }
 
   /// Kernels describe frames up to a section's end; data that stop below the end of memory were cut off.
-  private static func checkEnd(_ end: FrameNumber, _ layout: HostLayout, _ reports: HostReports) throws(HostFileError) {
+  private static func checkEnd(
+    _ end: FrameNumber, _ path: String, _ layout: HostLayout, _ reports: HostReports
+  ) throws(HostFileError) {
+    if end == FrameNumber(0) { throw .damaged(path: path, line: nil, reason: "holds no frames: cut off") }
     let online = layout.segments.last { if case .zone = $0.state { true } else { false } }?.range.end
     guard let online else { return }
     // A zone's span may end in a hole where neither blocks nor the firmware's map tell.
     guard reports.blocks != nil || reports.systemMemory != nil else { return }
     if end < online {
       throw .damaged(
-        path: FlagSource.wordsPath, line: 0, reason: "ends at frame \(end) and memory at frame \(online): cut off")
+        path: path, line: nil, reason: "ends at frame \(end) and memory at frame \(online): cut off")
     }
   }
 }
@@ -163,12 +166,8 @@ struct SurveyScan {
 extension FrameScan.Result {
   /// The undecided runs that lie in a range.
   func doubts(in range: FrameRange) -> [FrameRange] {
-    var low = 0
-    var high = doubts.count
-    while low < high {
-      let middle = (low + high) / 2
-      if doubts[middle].end <= range.start { low = middle + 1 } else { high = middle }
-    }
+    if !hasAllDoubts, range.end > doubts.last?.start ?? FrameNumber(0) { return [range] }
+    let low = doubts.firstIndex(endingAbove: range.start)
     var end = low
     while end < doubts.count, doubts[end].start < range.end { end += 1 }
     return doubts[low..<end].map { $0.intersection(range) }

@@ -31,6 +31,9 @@ struct CaptureCommand: ParsableCommand {
     print("\(folder): \(capture.bytesWritten.forPeople)")
     let denied = capture.unread.filter { if case .denied = $0 { true } else { false } }
     for error in capture.unread { print("  left out: \(error)") }
+    if let frames = capture.unread.first(where: { $0.path == "proc/kpageflags" }), case .missing = frames {
+      throw ExitStatus.inPart("\(frames.path) is not there, so the capture has no frames.")
+    }
     if let first = denied.first {
       throw ExitStatus.noPermission("\(first.path) may not be read, so the capture lacks it. Run as root.")
     }

@@ -32,23 +32,33 @@ struct ExplainCommand: ParsableCommand {
     let root = host.root
     let chosen = try chosenSize(root)
     let survey = try Surveying.run(host, chosen)
-    guard let result = survey.sizes.first else { return try Surveying.finish(survey) }
+    let suspects = Suspects(survey.reports)
+    guard let result = survey.sizes.first else {
+      if json {
+        ExplainWriter(survey, nil, suspects).finish()
+      } else {
+        for line in SurveyScreen.unread(survey.reports) { StandardError.write(line + "\n") }
+      }
+      return try Surveying.finish(survey)
+    }
     let shift = survey.reports.baseShift
     let selection = Survey.Selection(node: node, range: range?.frames(baseShift: shift), limit: limit)
-    let suspects = Suspects(survey.reports)
     if json {
       var writer = ExplainWriter(survey, result, suspects)
       try reading { () throws(HostFileError) in try survey.explain(result, of: root, selection) { writer.add($0) } }
       writer.finish()
     } else {
-      var table = TextTable(output.columns.map { TextTable.Column(title: $0.rawValue, isNumber: $0.isNumber) })
+      let table = StreamedTable(columns: output.columns.map { ($0.rawValue, $0.width, $0.isNumber) })
+      var count = 0
       try reading { () throws(HostFileError) in
         try survey.explain(result, of: root, selection) { verdict in
+          if count == 0 { print(table.header()) }
           let row = ExplainRow(verdict, survey, suspects)
-          table.add(output.columns.map(row.cell))
+          print(table.line(output.columns.map(row.cell)))
+          count += 1
         }
       }
-      for line in table.lines() { print(line) }
+      if count == 0 { StandardError.write("megalith: no range of \(result.size) is selected.\n") }
     }
   }
 

@@ -14,6 +14,24 @@ enum ExplainColumn: String, CaseIterable {
   }
 }
 
+extension ExplainColumn {
+  /// Wide enough for most cells; longer ones push the rest of their row.
+  var width: Int {
+    switch self {
+    case .range: 24
+    case .node: 4
+    case .zone: 7
+    case .verdict: 8
+    case .certainty: 9
+    case .free, .move, .blocking: 8
+    case .first: 10
+    case .reasons: 50
+    case .suspects: 40
+    case .remedy: 24
+    }
+  }
+}
+
 /// `-o` with its list.
 struct ColumnList: ExpressibleByArgument, CustomStringConvertible {
   let columns: [ExplainColumn]

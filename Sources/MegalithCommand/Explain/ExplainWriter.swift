@@ -9,9 +9,10 @@ struct ExplainWriter {
 
   struct Head: Encodable {
     let schema = "megalith.explain/1"
-    let size: String
-    let obtainable: UInt64
+    let size: String?
+    let obtainable: UInt64?
     let suspects: Suspects
+    let unread: [SurveyDocument.Unread]
 
     struct Suspects: Encodable {
       let pinning: [Process]
@@ -71,7 +72,8 @@ struct ExplainWriter {
   /// Suspects of the whole host that are listed at the head, of each kind.
   private static let suspectLimit = 10
 
-  init(_ survey: Survey, _ result: SizeResult, _ suspects: Suspects) {
+  /// - Parameter result: nil where the frames could not be read; the document then has no ranges.
+  init(_ survey: Survey, _ result: SizeResult?, _ suspects: Suspects) {
     self.survey = survey
     self.suspects = suspects
     func processes(_ list: [ProcessMemory], _ amount: KeyPath<ProcessMemory, ByteCount>) -> [Head.Process] {
@@ -80,11 +82,12 @@ struct ExplainWriter {
       }
     }
     let head = Head(
-      size: result.size.description, obtainable: result.obtainable,
+      size: result?.size.description, obtainable: result?.obtainable,
       suspects: Head.Suspects(
         pinning: processes(suspects.pinning, \.pinned), locking: processes(suspects.locking, \.locked),
         mapping: processes(suspects.mapping, \.pageTables),
-        slabs: suspects.slabs.prefix(Self.suspectLimit).map { Head.Slab(name: $0.name, frames: $0.frames.rawValue) }))
+        slabs: suspects.slabs.prefix(Self.suspectLimit).map { Head.Slab(name: $0.name, frames: $0.frames.rawValue) }),
+      unread: SurveyDocument.Unread.all(survey.reports))
     // The head's closing brace makes room for the ranges.
     let text = (try? JSONText.makeLine(head)) ?? "{}"
     print(text.dropLast() + ",\"ranges\":[", terminator: "")

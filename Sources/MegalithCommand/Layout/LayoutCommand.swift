@@ -59,7 +59,7 @@ struct MachineOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The kernel's command line, in place of the log's.", valueName: "text")) var cmdline: String?
   @Option(
     help: ArgumentHelp(
-      "Punch holes into memory: how many, and their size (2M if left out), e.g. 64:1M or 64:random.", valueName: "n:size"))
+      "Punch holes at random places: how many, and their size (2M if left out or 'random'), e.g. 64:1M.", valueName: "n:size"))
   var holes: HoleRequest?
   @Option(help: ArgumentHelp("The seed that places holes.", valueName: "n")) var seed: UInt64 = 1
   @Option(help: ArgumentHelp("The preset of a made-up machine or a resource map.", valueName: "name")) var architecture: String?
@@ -110,14 +110,17 @@ struct MachineOptions: ParsableArguments {
     }
     let path = iomem ?? "/proc/iomem"
     let content = try read(path)
+    let map: FirmwareMap
     do {
-      return BootDescription(
-        architecture: preset, firmwareMap: try FirmwareMap(resourceTree: content), isVirtual: !bareMetal)
+      map = try FirmwareMap(resourceTree: content)
     } catch .addressesHidden {
       throw ExitStatus.noPermission("\(path) hides addresses from this user. Run as root, or use --dmesg.")
     } catch {
       throw ExitStatus(error, path: path, hint: "Give a file in the form of /proc/iomem.")
     }
+    var boot = BootDescription(architecture: preset, firmwareMap: map, isVirtual: !bareMetal)
+    if iomem == nil { try LiveBoot.complete(&boot) }
+    return boot
   }
 
   private func chosenArchitecture() throws(ExitStatus) -> Architecture {
@@ -149,12 +152,41 @@ struct MachineOptions: ParsableArguments {
   }
 }
 
+/// What else of this host decides its layout.
+private enum LiveBoot {
+  /// The running kernel's nodes, memory-block size and command line, without what the resource map shows already.
+  static func complete(_ boot: inout BootDescription) throws(ExitStatus) {
+    let shift = boot.architecture.baseShift
+    let (text, blocks) = try reading { () throws(HostFileError) in
+      (try Sysroot.live.readLine("proc/cmdline"), try MemoryBlocks(of: .live))
+    }
+    let known = KernelCommandLine(parsing: Array(text.utf8)).parameters.filter { parameter in
+      !["mem", "memmap"].contains(String(decoding: parameter.name, as: UTF8.self))
+    }
+    boot.commandLine = KernelCommandLine(parsing: Array(known.map(\.text).joined(separator: [0x20])))
+    guard let blocks else { return }
+    boot.memoryBlockSize = blocks.size
+    let ranges = blocks.blocks.compactMap { block in
+      block.node.map { NodeRange(PhysicalRange(blocks.frames(of: block, baseShift: shift), shift), node: $0) }
+    }
+    if !ranges.isEmpty { boot.topology = NUMATopology(ranges) }
+  }
+}
+
 /// A file that the user named, below the current folder or absolute.
 enum UserFile {
   static func read(_ path: String) throws(ExitStatus) -> [UInt8] {
-    let isAbsolute = path.hasPrefix("/")
-    let folder = Sysroot(isAbsolute ? "/" : ".")
-    return try reading { () throws(HostFileError) in try folder.read(isAbsolute ? String(path.dropFirst()) : path) }
+    do {
+      return try Sysroot.readFile(path)
+    } catch .missing {
+      throw .noInput("\(path) is not there. Name another file.")
+    } catch .denied {
+      throw .noPermission("\(path) may not be read. Run as root, or name another file.")
+    } catch .failed(_, let code) where code == 21 {
+      throw .noInput("\(path) is a folder. Name a file.")
+    } catch {
+      throw ExitStatus(error)
+    }
   }
 }
 
@@ -194,7 +226,7 @@ struct HoleRequest: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count), let count = UInt64(parts[0]), count <= 1 << 16 else { return nil }
+    guard (1...2).contains(parts.count), let count = UInt64(parts[0]), count <= 1 << 12 else { return nil }
     self.count = HoleCount(count)
     alignment = .kibibytes(4)
     if parts.count == 1 || parts[1] == "random" {
@@ -233,7 +265,7 @@ extension PhysicalMemory.Problem {
   var forPeople: String {
     switch self {
     case .sizeOutOfRange(let size):
-      "\(size) is no size for a machine of this architecture. Give --memory from 2M up, in whole pages."
+      "a machine of this architecture cannot have \(size). Give --memory from 2M to what it can address, in whole pages."
     case .deviceHoleOutOfRange(let address): "the device hole cannot start at \(address)."
     case .nodesDoNotAddUp(let total, let nodes):
       "nodes of \(nodes.map(\.description).joined(separator: " + ")) do not make \(total). Give sizes that add up to --memory."

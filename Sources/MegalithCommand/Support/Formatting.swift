@@ -47,6 +47,48 @@ struct TextTable {
   }
 }
 
+/// Text that keeps within 80 columns.
+enum Paragraph {
+  /// Joins pieces, with as many on a line as fit.
+  static func wrap(_ pieces: [String], separator: String = " ", indent: String, hanging: String? = nil) -> [String] {
+    var lines: [String] = []
+    var line = indent
+    var isEmpty = true
+    for piece in pieces {
+      if !isEmpty, line.count + separator.count + piece.count > 80 {
+        lines.append(line)
+        line = hanging ?? indent
+        isEmpty = true
+      }
+      line += isEmpty ? piece : separator + piece
+      isEmpty = false
+    }
+    return isEmpty ? lines : lines + [line]
+  }
+
+  static func wrap(_ text: String, indent: String = "", hanging: String? = nil) -> [String] {
+    wrap(text.split(separator: " ").map(String.init), indent: indent, hanging: hanging)
+  }
+}
+
+/// A table whose rows are printed as they come; columns keep a width of their own, so that no row is kept.
+struct StreamedTable {
+  let columns: [(title: String, width: Int, isNumber: Bool)]
+
+  func header() -> String { line(columns.map(\.title)) }
+
+  func line(_ cells: [String]) -> String {
+    var text = ""
+    for (index, column) in columns.enumerated() {
+      if index > 0 { text += "  " }
+      let isLast = index == columns.count - 1
+      text +=
+        column.isNumber ? cells[index].rightAligned(column.width) : isLast ? cells[index] : cells[index].leftAligned(column.width)
+    }
+    return text
+  }
+}
+
 /// Documents for programs.
 enum JSONText {
   static func make(_ document: some Encodable) throws -> String {

@@ -14,6 +14,16 @@ struct HostOptions: ParsableArguments {
   /// Whether there is anything of a host below the root.
   func requireHost() throws {
     let names = ["proc/zoneinfo", "proc/meminfo", "proc/kpageflags", "proc/kpageflags.runs", "proc/buddyinfo"]
+    for name in names {
+      do {
+        _ = try root.open(name)
+        return
+      } catch HostFileError.denied {
+        if name == names.last { throw ExitStatus.noPermission("\(sysroot) may not be read. Run as root.") }
+      } catch {
+        continue
+      }
+    }
     guard names.contains(where: root.exists) else {
       throw ExitStatus.noInput(
         "\(sysroot) holds nothing of a Linux host's memory (no proc/zoneinfo, no proc/meminfo). "

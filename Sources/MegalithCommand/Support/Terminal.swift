@@ -12,7 +12,9 @@ struct Terminal {
   let usesColour: Bool
 
   /// Standard output: colour only on a terminal and where `NO_COLOR` is unset or empty.
-  static let output = Terminal(usesColour: isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true))
+  static let output = Terminal(
+    usesColour: isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+      && getenv("TERM").map { String(cString: $0) } != "dumb")
 
   enum Colour: Int {
     case red = 31
@@ -34,12 +36,8 @@ struct Terminal {
 struct ProgressLine {
   private let isShown = isatty(STDERR_FILENO) == 1
   private let task: String
-  private let baseShift: PageShift
 
-  init(_ task: String, baseShift: PageShift = PageShift(12)) {
-    self.task = task
-    self.baseShift = baseShift
-  }
+  init(_ task: String) { self.task = task }
 
   func show(_ frame: FrameNumber, of end: FrameNumber) {
     guard isShown, end > FrameNumber(0) else { return }
@@ -57,6 +55,7 @@ enum Interruption {
 
   static func watch() {
     signal(SIGINT) { _ in Interruption.seen.store(true, ordering: .relaxed) }
+    signal(SIGHUP) { _ in Interruption.seen.store(true, ordering: .relaxed) }
     signal(SIGTERM) { _ in Interruption.seen.store(true, ordering: .relaxed) }
   }
 

@@ -65,8 +65,8 @@ struct MemoryMap {
   func lines() -> [String] {
     let cells = result.verdicts.map(MapCell.init)
     let shown = MapCell.allCases.filter { cells.contains($0) }
-    let legend = shown.map { "\($0.letter) \($0.name)" }.joined(separator: "  ")
-    var lines = [terminal.heading("Map, one cell per \(result.size)") + "   \(legend)"]
+    let legend = shown.map { "\($0.letter) \($0.name)" }
+    var lines = [terminal.heading("Map, one cell per \(result.size)")] + Paragraph.wrap(legend, separator: "  ", indent: "  ")
     var start = 0
     while start < cells.count {
       let row = cells[start..<min(start + Self.cellsPerLine, cells.count)]

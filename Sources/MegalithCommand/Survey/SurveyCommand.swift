@@ -48,6 +48,8 @@ enum Surveying {
     case nil: return
     case .denied(let path)?:
       throw ExitStatus.noPermission("\(path) may not be read, so ranges have no verdicts. Run as root.")
+    case .missing(let path)? where path != "proc/kpageflags":
+      throw ExitStatus.inPart("\(path) is not there, so ranges have no verdicts. Name another root with --sysroot.")
     case .missing(let path)?:
       throw ExitStatus.inPart("\(path) is not there, so ranges have no verdicts. The kernel needs CONFIG_PROC_PAGE_MONITOR.")
     case let error?: throw ExitStatus(error)

@@ -16,6 +16,8 @@ struct SurveyDocument: Encodable {
     let memoryBytes: UInt64?
     let availableBytes: UInt64?
     let pinnedFrames: UInt64
+    /// Boot parameters that concern memory.
+    let bootParameters: String?
     let transparentHugePages: String?
     let topOrder: UInt8
     let pageblockOrder: UInt8
@@ -68,6 +70,10 @@ struct SurveyDocument: Encodable {
     let path: String
     let why: String
     let cost: String
+
+    static func all(_ reports: HostReports) -> [Unread] {
+      reports.unread.map { Unread(path: $0.error.path, why: $0.error.kind, cost: $0.cost) }
+    }
   }
 
   init(_ survey: Survey) {
@@ -75,7 +81,8 @@ struct SurveyDocument: Encodable {
     host = Host(
       release: reports.release?.text, basePage: reports.baseShift.bytes.rawValue,
       memoryBytes: reports.memory?["MemTotal"], availableBytes: reports.memory?["MemAvailable"],
-      pinnedFrames: reports.pinnedFrames.rawValue, transparentHugePages: reports.transparentHugePages,
+      pinnedFrames: reports.pinnedFrames.rawValue, bootParameters: reports.commandLine,
+      transparentHugePages: reports.transparentHugePages,
       topOrder: reports.policy.topOrder.rawValue, pageblockOrder: reports.policy.pageblockOrder.rawValue)
     sizes = survey.sizes.map { result in
       Size(
@@ -96,10 +103,10 @@ struct SurveyDocument: Encodable {
     }
     pools = reports.pools.map {
       Pool(
-        size: $0.size.description, node: $0.node?.rawValue, total: $0.total, free: $0.free, reserved: $0.reserved,
-        surplus: $0.surplus, overcommit: $0.overcommit)
+        size: $0.size.description, node: $0.node?.rawValue, total: $0.total.rawValue, free: $0.free.rawValue,
+        reserved: $0.reserved?.rawValue, surplus: $0.surplus.rawValue, overcommit: $0.overcommit?.rawValue)
     }
-    unread = reports.unread.map { Unread(path: $0.error.path, why: $0.error.kind, cost: $0.cost) }
+    unread = Unread.all(reports)
   }
 }
 

@@ -58,13 +58,13 @@ struct SurveyScreen {
   private func withoutFrames() -> [String] {
     reports.sizes.reversed().map { size in
       let order = size.order(baseShift: reports.baseShift)
-      guard !reports.policy.isGigantic(order) else { return "\(size) pages: cannot be told without reading the frames" }
+      guard !reports.policy.isGigantic(order) else { return "\(size) pages: not told without reading the frames" }
       let free = reports.freeLists.reduce(UInt64(0)) { sum, lists in
         lists.blocks.enumerated().reduce(sum) {
           $1.offset < Int(order.rawValue) ? $0 : $0 &+ ($1.element << UInt64($1.offset - Int(order.rawValue)))
         }
       }
-      return "\(size) pages: at least \(free) in the free lists; how many more, cannot be told without reading the frames"
+      return "\(size) pages: at least \(free) in the free lists"
     }
   }
 
@@ -108,7 +108,7 @@ struct SurveyScreen {
   }
 
   private func pools() -> [String] {
-    let used = reports.pools.filter { $0.total > 0 || $0.surplus > 0 || ($0.overcommit ?? 0) > 0 }
+    let used = reports.pools.filter { $0.total > .zero || $0.surplus > .zero || ($0.overcommit ?? .zero) > .zero }
     guard !used.isEmpty else { return reports.pools.isEmpty ? [] : ["Pools are empty."] }
     var table = TextTable([
       .init(title: "pool", isNumber: false), .init(title: "node", isNumber: true), .init(title: "total", isNumber: true),
@@ -116,7 +116,7 @@ struct SurveyScreen {
     ])
     for pool in used {
       table.add([
-        "\(pool.size)", pool.node?.description ?? "all", "\(pool.total)", "\(pool.free)", pool.reserved.map(String.init) ?? "-",
+        "\(pool.size)", pool.node?.description ?? "all", "\(pool.total)", "\(pool.free)", pool.reserved?.description ?? "-",
         "\(pool.surplus)",
       ])
     }
@@ -125,7 +125,15 @@ struct SurveyScreen {
 
   private func unread() -> [String] {
     guard !reports.unread.isEmpty else { return [] }
-    return [terminal.heading("Not read")] + reports.unread.map { "  \($0.error.path) (\($0.error.kind)): \($0.cost)" }
+    return [terminal.heading("Not read")] + Self.unread(reports)
+  }
+}
+
+extension SurveyScreen {
+  static func unread(_ reports: HostReports) -> [String] {
+    reports.unread.flatMap {
+      Paragraph.wrap("\($0.error.path) (\($0.error.kind)): \($0.cost)", indent: "  ", hanging: "    ")
+    }
   }
 }
 
