@@ -14,11 +14,13 @@ let core: [SwiftSetting] =
 var targets: [Target] = [
   .target(name: "MemoryUnits", swiftSettings: core),
   .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
+  .target(name: "FrameMap", dependencies: ["MemoryUnits", "PhysicalLayout"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
   .library(name: "PhysicalLayout", targets: ["PhysicalLayout"]),
+  .library(name: "FrameMap", targets: ["FrameMap"]),
   .library(name: "FrameContents", targets: ["FrameContents"]),
 ]
 var dependencies: [Package.Dependency] = []
@@ -29,10 +31,13 @@ if !isEmbedded {
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ]
   products += [
+    .library(name: "HostArena", targets: ["HostArena"]),
     .library(name: "HostMemory", targets: ["HostMemory"]),
     .executable(name: "megalith", targets: ["MegalithCommand"]),
   ]
   targets += [
+    .target(name: "CHostArena"),
+    .target(name: "HostArena", dependencies: ["MemoryUnits", "FrameMap", "CHostArena"], swiftSettings: common),
     .target(
       name: "HostMemory",
       dependencies: ["MemoryUnits", "PhysicalLayout", .product(name: "SystemPackage", package: "swift-system")],
@@ -53,6 +58,9 @@ if !isEmbedded {
       swiftSettings: common),
     .testTarget(
       name: "FrameContentsTests", dependencies: ["MemoryUnits", "FrameContents", "TestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
+      swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),

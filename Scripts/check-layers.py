@@ -14,7 +14,7 @@ LEVELS = [
     {"MemoryUnits"},
     {"PhysicalLayout"},
     {"FrameMap"},
-    {"FrameAllocator", "FrameContents"},
+    {"FrameAllocator", "FrameContents", "HostArena"},
     {"Mobility"},
     {"HugePools"},
     {"AddressSpaces", "Hotplug"},
@@ -22,7 +22,7 @@ LEVELS = [
     {"MegalithCommand", "MegalithBench"},
 ]
 SIDEWAYS = {("FrameContents", "FrameAllocator"), ("HostMemory", "Megalith"), ("Lab", "Megalith")}
-CORE = set().union(*LEVELS[:7])
+CORE = set().union(*LEVELS[:7]) - {"HostArena"}
 CORE_MODULES = {"Synchronization"}
 
 
