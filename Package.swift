@@ -45,7 +45,7 @@ if !isEmbedded {
     .executableTarget(
       name: "MegalithCommand",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "HostMemory",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "HostMemory",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

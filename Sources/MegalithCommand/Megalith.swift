@@ -27,7 +27,7 @@ struct Megalith: ParsableCommand {
         NO_COLOR  if not empty: no colour (nor on a dumb terminal)
       """,
     version: "0.1.0",
-    subcommands: [SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, LayoutCommand.self],
+    subcommands: [SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, LayoutCommand.self, ModelsCommand.self],
     defaultSubcommand: SurveyCommand.self)
 
   static func main() {

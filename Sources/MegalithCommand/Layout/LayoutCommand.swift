@@ -28,15 +28,7 @@ struct LayoutCommand: ParsableCommand {
 
   func run() throws {
     let boot = try machine.boot()
-    for problem in boot.commandLine.problems {
-      StandardError.write("megalith: on the command line, \(problem.forPeople); it has no effect.\n")
-    }
-    let layout: BootLayout
-    do {
-      layout = try BootLayout(of: boot)
-    } catch {
-      throw ExitStatus.badData("no whole frame of memory is left. Check the memory map and the command line.")
-    }
+    let layout = try MachineOptions.layout(of: boot)
     let bootPages = try reserved.map { (file) throws(ExitStatus) in
       layout.bootPages(boot.commandLine, reserved: try ReservedFrames.read(file) + boot.loadedFrames)
     }
@@ -84,6 +76,20 @@ struct MachineOptions: ParsableArguments {
     }
     if let holes { boot.firmwareMap = try punch(holes, into: boot.firmwareMap) }
     return boot
+  }
+
+  /// The machine's memory as the kernel lays it out. What is wrong on the command line is said and has no effect.
+  func layout() throws(ExitStatus) -> BootLayout { try Self.layout(of: try boot()) }
+
+  static func layout(of boot: BootDescription) throws(ExitStatus) -> BootLayout {
+    for problem in boot.commandLine.problems {
+      StandardError.write("megalith: on the command line, \(problem.forPeople); it has no effect.\n")
+    }
+    do {
+      return try BootLayout(of: boot)
+    } catch {
+      throw ExitStatus.badData("no whole frame of memory is left. Check the memory map and the command line.")
+    }
   }
 
   private func source() throws(ExitStatus) -> BootDescription {
