@@ -44,7 +44,7 @@ import MemoryUnits
 
   /// The descriptor of a frame, or nil where it has none.
   ///
-  /// - Complexity: O(1); O(log ranges) in the discontiguous model. Linux: `pfn_to_online_page` without "online".
+  /// - Complexity: O(1); O(log ranges) in the discontiguous model. Linux: `pfn_to_page` after `pfn_valid`.
   @inlinable public func descriptor(_ frame: FrameNumber) -> DescriptorPointer? {
     let number = frame.rawValue
     guard number &- firstFrame < frameCount else { return nil }
