@@ -6,7 +6,8 @@ extension FrameMap {
   /// All or nothing: where storage fails half-way, everything is as before. Look-ups go on meanwhile and see each section
   /// either not at all or complete.
   ///
-  /// - Parameter frames: whole sections; whole subsections in the virtual model.
+  /// - Parameter frames: whole sections; whole subsections in the virtual model, where completing a section waits for
+  ///   readers: not to be called inside a read section.
   /// - Complexity: O(sections).
   /// - Throws: ``FrameMapError``.
   /// Linux: `sparse_add_section`, `vmemmap_populate`.

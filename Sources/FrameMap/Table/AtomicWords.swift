@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// Every index comes from a table's own geometry, which is fixed when the table is made; the storage outlives all uses
 /// because the map owns it.
-@frozen @safe public struct AtomicWords: @unchecked Sendable {
+@usableFromInline @frozen @safe struct AtomicWords: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt64>>
 
   @inlinable init(_ address: UnsafeMutableRawPointer) {

@@ -127,7 +127,7 @@ import MemoryUnits
 }
 
 /// Where the arrays of the scattered models lie: one slot for each section, with a gap behind.
-@frozen @safe public struct SlotGeometry: Sendable {
+@usableFromInline @frozen @safe struct SlotGeometry: Sendable {
   /// Bytes from one slot to the next, a multiple of the granule.
   @usableFromInline let stride: UInt64
   @usableFromInline let granuleShift: UInt64

@@ -1,5 +1,5 @@
 /// Totals of a map and its writers' lock, in words that all who share the map see.
-@frozen @safe public struct MapControl: Sendable {
+@usableFromInline @frozen @safe struct MapControl: Sendable {
   static let bytes: UInt64 = 128
 
   enum Counter: UInt64 {

@@ -4,7 +4,7 @@ import MemoryUnits
 ///
 /// Bytes of both are plain words: a piece is first frame, end, base; a node is address of its array, base. A base is where
 /// the descriptor of frame 0 would be.
-@frozen @safe public struct PieceTable: Sendable {
+@usableFromInline @frozen @safe struct PieceTable: Sendable {
   @usableFromInline let pieces: AtomicWords
   @usableFromInline let pieceCount: UInt64
   @usableFromInline let nodes: AtomicWords

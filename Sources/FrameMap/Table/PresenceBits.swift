@@ -3,7 +3,7 @@
 /// The next present section is found in one step a level and back, so that a hole costs the same whatever its size. One
 /// writer at a time; readers need no lock. A section that is present all the while is found; one that comes or goes may or
 /// may not be.
-@frozen @safe public struct PresenceBits: Sendable {
+@usableFromInline @frozen @safe struct PresenceBits: Sendable {
   @usableFromInline let words: AtomicWords
   /// Sections, present or not.
   @usableFromInline let count: UInt64

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// A word for each processor, in a line of its own: the low 16 bits count how deep it is inside, the others how often it
 /// left. One thread at a time runs as a processor, so that a word has one writer and needs no locked instruction.
-@frozen @safe public struct ReadCounters: Sendable {
+@usableFromInline @frozen @safe struct ReadCounters: Sendable {
   @usableFromInline let words: AtomicWords
   @usableFromInline let count: UInt64
   /// Whether who enters has to fence, because a writer's barrier does not reach it.
