@@ -15,12 +15,14 @@ var targets: [Target] = [
   .target(name: "MemoryUnits", swiftSettings: core),
   .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
   .target(name: "FrameMap", dependencies: ["MemoryUnits", "PhysicalLayout"], swiftSettings: core),
+  .target(name: "FrameAllocator", dependencies: ["MemoryUnits"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
   .library(name: "PhysicalLayout", targets: ["PhysicalLayout"]),
   .library(name: "FrameMap", targets: ["FrameMap"]),
+  .library(name: "FrameAllocator", targets: ["FrameAllocator"]),
   .library(name: "FrameContents", targets: ["FrameContents"]),
 ]
 var dependencies: [Package.Dependency] = []
@@ -61,6 +63,8 @@ if !isEmbedded {
     .testTarget(
       name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
       swiftSettings: common),
+    .testTarget(
+      name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "TestSupport"], swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),

@@ -1,0 +1,100 @@
+public import MemoryUnits
+
+extension FreeTreeCore {
+  /// Takes exactly the frames of `range`, of any length and start.
+  ///
+  /// - Throws: ``FreeTreeError/outsideZone``, or ``FreeTreeError/notFree`` where a frame is held; what was claimed by then goes
+  ///   back, and the tree is as it was.
+  /// - Complexity: O(log(frames) * levels): at most two blocks of each order.
+  ///
+  /// Threads: any. Linux: the end of `alloc_contig_range`, where the isolated free blocks leave their lists.
+  public borrowing func claim(_ range: FrameRange) throws(FreeTreeError) {
+    guard zone.contains(range) else { throw .outsideZone }
+    while true {
+      let before = motionNow
+      guard isFreeNow(range) else {
+        if isDefinite(since: before, false) { throw .notFree }
+        continue
+      }
+      var inFlight = false
+      var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
+      var claimed = range.start.rawValue
+      while let (start, order) = blocks.pop() {
+        if claimed != range.start.rawValue { observer.reached(.claimedBlock) }
+        guard claimBlock(start, order: order, &inFlight) else { break }
+        claimed = blocks.next
+      }
+      if claimed == range.end.rawValue { return }
+      // Someone took of it after the look above. The next look decides.
+      putBlocks(range.start.rawValue, claimed)
+    }
+  }
+
+  /// Makes the frames of `range` free: those of a zone that is being filled, a range that was claimed, or parts of either.
+  ///
+  /// - Throws: ``FreeTreeError/outsideZone``, or ``FreeTreeError/alreadyFree`` where a frame is free; the tree is unchanged then.
+  /// - Complexity: O(log(frames) * levels), whatever the length; touches no node below the range's own blocks.
+  ///
+  /// Threads: any. Linux: `__free_memory_core`, which frees a boot region block by block.
+  public borrowing func release(_ range: FrameRange) throws(FreeTreeError) {
+    guard zone.contains(range) else { throw .outsideZone }
+    var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
+    while let (start, order) = blocks.pop() {
+      let (view, run) = place(of: start, order: order)
+      guard !isAnyFree(view, run) else { throw .alreadyFree }
+    }
+    putBlocks(range.start.rawValue, range.end.rawValue)
+  }
+
+  /// Whether every frame of `range` is free. Frames outside the zone are not.
+  ///
+  /// The answer is about an instant; claim the range to act on it. Blocks on their way between two levels are waited for.
+  ///
+  /// - Complexity: O(log(frames) * levels).
+  public borrowing func isFree(_ range: FrameRange) -> Bool {
+    guard zone.contains(range) else { return false }
+    while true {
+      let before = motionNow
+      if isFreeNow(range) { return true }
+      if isDefinite(since: before, false) { return false }
+    }
+  }
+
+  func isFreeNow(_ range: FrameRange) -> Bool {
+    var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
+    while let (start, order) = blocks.pop() {
+      let (view, run) = place(of: start, order: order)
+      var isFree = true
+      for word in run.firstWord..<(run.firstWord + run.words) where view.freeWord(word) & run.mask != run.mask { isFree = false }
+      guard isFree || isBelowWhollyFree(view.node) else { return false }
+    }
+    return true
+  }
+
+  /// Takes the block, from its own node or out of the ancestor that is wholly free.
+  func claimBlock(_ start: UInt64, order: Int, _ inFlight: inout Bool) -> Bool {
+    let (own, run) = place(of: start, order: order)
+    if takeExactly(own, run, &inFlight) { return true }
+    var node = own.node
+    while node.level < top {
+      let slot = node.slotInParent
+      node = node.parent
+      let view = view(node)
+      guard view.isFree(slot) else { continue }
+      beginMotion()
+      defer { endMotion() }
+      guard takeChild(view, slot, &inFlight) else { return false }
+      carve(block: start, order: order, below: node.level)
+      return true
+    }
+    return false
+  }
+
+  func putBlocks(_ start: UInt64, _ end: UInt64) {
+    var blocks = AlignedBlocks(start, end)
+    while let (start, order) = blocks.pop() {
+      let (view, run) = place(of: start, order: order)
+      putRun(view, run)
+    }
+  }
+}
