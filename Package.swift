@@ -36,6 +36,7 @@ if !isEmbedded {
     .library(name: "HostArena", targets: ["HostArena"]),
     .library(name: "HostMemory", targets: ["HostMemory"]),
     .executable(name: "megalith", targets: ["MegalithCommand"]),
+    .executable(name: "megalith-bench", targets: ["MegalithBench"]),
   ]
   targets += [
     .target(name: "CHostArena"),
@@ -52,6 +53,14 @@ if !isEmbedded {
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
+    // What the allocator is measured against, in C. Loops shift with their alignment, so that both sides pad their branches.
+    .target(name: "CBaselines", cSettings: [.unsafeFlags(["-O2", "-mbranches-within-32B-boundaries"])]),
+    .executableTarget(
+      name: "MegalithBench",
+      dependencies: [
+        "MemoryUnits", "FrameAllocator", "CBaselines", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
     .target(
       name: "TestSupport", dependencies: ["MemoryUnits", "PhysicalLayout"], path: "Tests/TestSupport", swiftSettings: common),
     .testTarget(name: "MemoryUnitsTests", dependencies: ["MemoryUnits", "TestSupport"], swiftSettings: common),
@@ -65,6 +74,9 @@ if !isEmbedded {
       swiftSettings: common),
     .testTarget(
       name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "TestSupport"], swiftSettings: common),
+    .testTarget(
+      name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "CBaselines", "TestSupport"],
+      swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),

@@ -89,14 +89,26 @@ extension FreeTreeCore {
 
   /// Whether a part of `run` is free, here, above or below, so far as can be seen at once.
   @inlinable func isAnyFree(_ view: NodeView, _ run: SlotRun) -> Bool {
-    var found: UInt64 = 0
     for word in run.firstWord..<(run.firstWord &+ run.words) {
-      found |= view.freeWord(word) & run.mask
-      if view.node.level > 0 { found |= view.partialWord(word) & run.mask }
+      if view.freeWord(word) & run.mask != 0 { return true }
+      if view.node.level > 0 && view.partialWord(word) & run.mask != 0 && isAnyFree(below: view, word, run.mask) { return true }
     }
-    // Something is held next to something free: then no ancestor is wholly free.
-    if found == 0 && view.available != 0 { return false }
-    return found != 0 || isBelowWhollyFree(view.node)
+    // Where something of the node is free and something is held, no ancestor is wholly free.
+    return view.available == 0 && isBelowWhollyFree(view.node)
+  }
+
+  /// Whether anything is free below the children of `mask`. Hints can be behind; the counts below a held child are not.
+  @inlinable func isAnyFree(below view: NodeView, _ word: Int, _ mask: UInt64) -> Bool {
+    var hinted = view.partialWord(word) & mask
+    while hinted != 0 {
+      let child = self.view(view.node.child(word &<< 6 | hinted.trailingZeroBitCount))
+      if child.available != 0 { return true }
+      if child.node.level > 0 {
+        for word in 0..<8 where isAnyFree(below: child, word, ~0) { return true }
+      }
+      hinted &= hinted &- 1
+    }
+    return false
   }
 
   /// Whether an ancestor of `node` is wholly free.

@@ -1,0 +1,45 @@
+// What the allocator is measured against, and what the measuring needs of the host. All of our own.
+#ifndef MEGALITH_C_BASELINES_H
+#define MEGALITH_C_BASELINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Runs the calling thread on `cpu` only. Returns 0, or an error number.
+int megalith_pin_thread(unsigned cpu);
+// Registers for, and issues, a memory barrier on every thread of the process. Both return 0, or an error number.
+int megalith_register_barrier(void);
+int megalith_barrier(void);
+// Zeroed memory that is resident only where it is touched, aligned to a page; NULL where there is none.
+void *megalith_reserve(size_t bytes);
+void megalith_unreserve(void *memory, size_t bytes);
+// Nanoseconds of the monotonic clock.
+uint64_t megalith_now(void);
+// Processors that this process may run on.
+unsigned megalith_processors(void);
+
+// The two allocators. Both hand out frame numbers of blocks of one order at a time.
+typedef enum { MEGALITH_LIFO, MEGALITH_BUDDY } megalith_kind;
+
+// A bare list of free blocks a thread, linked through an array: what an allocator costs that does nothing else.
+typedef struct megalith_lifo megalith_lifo;
+// Lists of free blocks by order under one spin lock, merging buddies one by one.
+typedef struct megalith_buddy megalith_buddy;
+
+// A list that can hold any of the `blocks` blocks of `order` of a zone that starts at frame 0, and holds `count` of them from the
+// block `first` on. NULL where memory is short.
+megalith_lifo *megalith_lifo_make(uint64_t blocks, uint64_t first, uint64_t count, unsigned order);
+void megalith_lifo_destroy(megalith_lifo *list);
+// All frames of [0, frames) free. NULL where memory is short.
+megalith_buddy *megalith_buddy_make(uint64_t frames);
+void megalith_buddy_destroy(megalith_buddy *buddy);
+
+// The workloads, on either allocator (`lifo` is the thread's own, `buddy` is shared). Blocks that do not come are UINT64_MAX.
+void megalith_c_get(megalith_kind kind, void *allocator, unsigned order, uint64_t *blocks, size_t count);
+void megalith_c_put(megalith_kind kind, void *allocator, unsigned order, const uint64_t *blocks, size_t count);
+// Frees the block at each of `indices`, and allocates another into its place.
+void megalith_c_churn(megalith_kind kind, void *allocator, unsigned order, uint64_t *blocks, const uint32_t *indices, size_t count);
+// Allocates a block and frees it.
+void megalith_c_pair(megalith_kind kind, void *allocator, unsigned order, size_t count);
+
+#endif

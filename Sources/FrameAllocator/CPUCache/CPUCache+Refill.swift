@@ -1,0 +1,77 @@
+import MemoryUnits
+
+extension CPUCacheCore {
+  /// Waits out drainers, and enters.
+  @inlinable func enter(_ cell: CacheCell) { while !cell.enter() {} }
+
+  @inlinable borrowing func allocateSlowly(_ mobility: Mobility, on cpu: CPUIndex) -> FrameNumber? {
+    let cell = cell(cpu, mobility)
+    enter(cell)
+    var word = cell.open
+    if word.bits == 0 {
+      word = cell.returned
+      cell.store(5, 0)
+      if word.bits == 0 {
+        guard let claimed = claimWord(cell, mobility.placement) else {
+          cell.leave()
+          return allocateLast(mobility.placement)
+        }
+        word = claimed
+      }
+    }
+    let bit = word.bits.trailingZeroBitCount
+    cell.open = FrameWord(number: word.number, bits: word.bits & (word.bits &- 1))
+    cell.leave()
+    return FrameNumber(rawValue: word.number &<< 6 | UInt64(truncatingIfNeeded: bit))
+  }
+
+  /// A word from the cell's neighbourhood, else from one in which no other cell works, else from anywhere.
+  @usableFromInline borrowing func claimWord(_ cell: CacheCell, _ placement: Placement) -> FrameWord? {
+    while true {
+      let before = tree.motionNow
+      var inFlight = false
+      if tree.top > 0, let own = cell.neighbourhood, let word = tree.takeWord(of: own, placement, &inFlight) { return word }
+      cell.neighbourhood = nil
+      let word =
+        tree.takeWord(placement, in: { !isTaken($0) }, &inFlight) ?? tree.takeWord(placement, in: { _ in true }, &inFlight)
+      if let word {
+        cell.neighbourhood = Neighbourhood(ofWord: word.number)
+        return word
+      }
+      if tree.isDefinite(since: before, inFlight) { return nil }
+    }
+  }
+
+  /// Whether a cell takes its words there. A hint: it may change at once.
+  borrowing func isTaken(_ place: Neighbourhood) -> Bool {
+    for index in 0..<(Int(cpus) * 4) where cell(at: index).neighbourhood == place { return true }
+    return false
+  }
+
+  borrowing func cell(at index: Int) -> CacheCell {
+    // Below the number of cells, for which the storage was laid out.
+    unsafe CacheCell(base + 8 + index * 8)
+  }
+
+  @usableFromInline borrowing func allocateLast(_ placement: Placement) -> FrameNumber? {
+    drain()
+    return tree.allocate(Order(0), from: placement)
+  }
+
+  @inlinable borrowing func freeSlowly(_ frame: FrameNumber, _ mobility: Mobility, on cpu: CPUIndex) throws(FreeTreeError) {
+    guard !tree.isFreeInTree(frame.rawValue) else { throw .alreadyFree }
+    let cell = cell(cpu, mobility)
+    enter(cell)
+    let number = frame.rawValue &>> 6
+    let bit = UInt64(1) &<< (frame.rawValue & 63)
+    let old = cell.returned
+    if old.bits != 0 && old.number == number {
+      cell.store(5, old.bits | bit)
+      cell.leave()
+      return
+    }
+    cell.returned = FrameWord(number: number, bits: bit)
+    if old.bits != 0 { tree.put(old) }
+    cell.leave()
+  }
+}

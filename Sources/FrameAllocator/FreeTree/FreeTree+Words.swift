@@ -1,0 +1,141 @@
+import MemoryUnits
+
+// Words of 64 frames, for the caches of single frames: taken and put with one operation on the bits and one on the count.
+
+/// The free frames that were taken out of one word of a leaf.
+@frozen @usableFromInline struct FrameWord {
+  /// The word's first frame, divided by 64.
+  @usableFromInline let number: UInt64
+  /// A bit for each frame that was taken.
+  @usableFromInline let bits: UInt64
+  @inlinable init(number: UInt64, bits: UInt64) {
+    self.number = number
+    self.bits = bits
+  }
+}
+
+/// Leaves whose counts share a cache line. Processors that work in different neighbourhoods share no line of the leaf level.
+@frozen @usableFromInline struct Neighbourhood: Equatable {
+  /// 32 leaves of 512 frames: the number is the frame's, divided by 2^14.
+  @usableFromInline let number: UInt64
+  @inlinable init(number: UInt64) { self.number = number }
+  @inlinable init(ofWord word: UInt64) { self.init(number: word &>> 8) }
+  @inlinable init(ofLeaf leaf: UInt64) { self.init(number: leaf &>> 5) }
+}
+
+extension FreeTreeCore {
+  /// Takes all free frames of one word, at the preferred end of the leaves that `isWelcome`, or nil where none of these has any.
+  @usableFromInline func takeWord(
+    _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ inFlight: inout Bool
+  ) -> FrameWord? {
+    let topLevel = unsafe levels[top]
+    for step in 0..<topLevel.nodes {
+      let offset = placement == .lowest ? step : topLevel.nodes &- 1 &- step
+      let node = TreeNode(level: top, number: topLevel.first &+ offset)
+      let word = top == 0 ? wordHere(node, placement, &inFlight) : wordBelow(node, placement, in: isWelcome, &inFlight)
+      if let word { return word }
+    }
+    return nil
+  }
+
+  /// Takes all free frames of one word of `neighbourhood`, or nil where it has none; the tree has more than one level.
+  @usableFromInline func takeWord(
+    of neighbourhood: Neighbourhood, _ placement: Placement, _ inFlight: inout Bool
+  ) -> FrameWord? {
+    let node = TreeNode(level: 1, number: neighbourhood.number &>> 4)
+    let half = Int(truncatingIfNeeded: neighbourhood.number & 1)
+    return wordBelow(
+      node, word: Int(truncatingIfNeeded: neighbourhood.number &>> 1 & 7), mask: half == 0 ? 0xffff_ffff : 0xffff_ffff_0000_0000,
+      placement, in: { _ in true }, &inFlight)
+  }
+
+  func wordBelow(
+    _ node: TreeNode, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ inFlight: inout Bool
+  ) -> FrameWord? {
+    for step in 0..<8 {
+      let word = placement == .lowest ? step : 7 &- step
+      if let found = wordBelow(node, word: word, mask: ~0, placement, in: isWelcome, &inFlight) { return found }
+    }
+    return nil
+  }
+
+  func wordBelow(
+    _ node: TreeNode, word: Int, mask: UInt64, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool,
+    _ inFlight: inout Bool
+  ) -> FrameWord? {
+    let view = view(node)
+    var left = mask
+    while true {
+      let candidates = (view.freeWord(word) | view.partialWord(word)) & left
+      guard candidates != 0 else { return nil }
+      let bit = preferredBit(candidates, placement)
+      left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))
+      let slot = word &<< 6 | bit
+      let child = node.child(slot)
+      // Of a larger child that is wholly free, the part that would be taken decides.
+      if node.level == 1, !isWelcome(Neighbourhood(ofLeaf: child.number)) { continue }
+      if view.isFree(slot), let frame = split(view, slot, order: 6, placement, &inFlight) {
+        return FrameWord(number: frame &>> 6, bits: ~0)
+      }
+      guard view.isPartial(slot) else { continue }
+      let found = child.level == 0 ? wordHere(child, placement, &inFlight) : wordBelow(child, placement, in: isWelcome, &inFlight)
+      if let found { return found }
+    }
+  }
+
+  /// Takes all free frames of the leaf's preferred word that has any.
+  func wordHere(_ node: TreeNode, _ placement: Placement, _ inFlight: inout Bool) -> FrameWord? {
+    let view = view(node)
+    for step in 0..<8 {
+      let word = placement == .lowest ? step : 7 &- step
+      var seen = view.freeWord(word)
+      guard seen != 0 else { continue }
+      let wanted = UInt16(truncatingIfNeeded: seen.nonzeroBitCount)
+      let (taken, remaining) = view.reserve(upTo: wanted)
+      guard taken != 0 else {
+        inFlight = true
+        return nil
+      }
+      observer.reached(.reserved)
+      while seen != 0 {
+        // The lowest `taken` bits of what is there now.
+        var keep: UInt64 = seen
+        var count = keep.nonzeroBitCount
+        while count > Int(taken) {
+          keep &= ~(1 &<< UInt64(truncatingIfNeeded: 63 &- keep.leadingZeroBitCount))
+          count &-= 1
+        }
+        let (done, original) = view.exchangeFreeWord(word, from: seen, to: seen & ~keep)
+        guard done else {
+          seen = original
+          continue
+        }
+        settle(view, taken &- UInt16(truncatingIfNeeded: count))
+        if remaining == 0 { updateHint(node) }
+        return FrameWord(number: node.number &<< 3 | UInt64(truncatingIfNeeded: word), bits: keep)
+      }
+      settle(view, taken)
+    }
+    return nil
+  }
+
+  /// Makes the frames of `word` free. Frames that are free already, freed twice, are not counted again.
+  @usableFromInline func put(_ word: FrameWord) {
+    let view = view(TreeNode(level: 0, number: word.number &>> 3))
+    let old = view.setFreeBits(Int(truncatingIfNeeded: word.number & 7), word.bits)
+    let fresh = word.bits & ~old
+    // One frame is the common case, and counting bits is slow where the processor is not asked for it.
+    settle(view, fresh & (fresh &- 1) == 0 ? (fresh == 0 ? 0 : 1) : UInt16(truncatingIfNeeded: fresh.nonzeroBitCount))
+  }
+
+  /// Whether the frame is free in the tree, so far as can be seen at once.
+  @inlinable @inline(__always) func isFreeInTree(_ frame: UInt64) -> Bool {
+    let view = view(TreeNode(level: 0, covering: frame))
+    return isAnyFree(view, SlotRun(slot: Int(truncatingIfNeeded: frame & 511), power: 0))
+  }
+
+  /// The frames of a word that are free in its leaf.
+  @inlinable @inline(__always) func leafWord(_ number: UInt64) -> UInt64 {
+    view(TreeNode(level: 0, number: number &>> 3)).freeWord(Int(truncatingIfNeeded: number & 7))
+  }
+}
