@@ -73,8 +73,6 @@ if !isEmbedded {
       name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
       swiftSettings: common),
     .testTarget(
-      name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "TestSupport"], swiftSettings: common),
-    .testTarget(
       name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "CBaselines", "TestSupport"],
       swiftSettings: common),
     .testTarget(
