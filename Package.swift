@@ -15,7 +15,7 @@ var targets: [Target] = [
   .target(name: "MemoryUnits", swiftSettings: core),
   .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
   .target(name: "FrameMap", dependencies: ["MemoryUnits", "PhysicalLayout"], swiftSettings: core),
-  .target(name: "FrameAllocator", dependencies: ["MemoryUnits"], swiftSettings: core),
+  .target(name: "FrameAllocator", dependencies: ["MemoryUnits", "FrameMap"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
 ]
 var products: [Product] = [
@@ -58,7 +58,8 @@ if !isEmbedded {
     .executableTarget(
       name: "MegalithBench",
       dependencies: [
-        "MemoryUnits", "FrameAllocator", "CBaselines", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "MemoryUnits", "FrameMap", "FrameAllocator", "CBaselines",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
     .target(
@@ -73,7 +74,10 @@ if !isEmbedded {
       name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
       swiftSettings: common),
     .testTarget(
-      name: "FrameAllocatorTests", dependencies: ["MemoryUnits", "FrameAllocator", "CBaselines", "TestSupport"],
+      name: "FrameAllocatorTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostArena", "CBaselines", "TestSupport",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],

@@ -1,6 +1,7 @@
 import CBaselines
 import FrameAllocator
 import MemoryUnits
+import FrameMap
 import TestSupport
 import Testing
 
@@ -20,10 +21,10 @@ final class CacheStorage: Sendable {
 
   deinit { for part in storage { part.deallocate() } }
 
-  func allocate(_ mobility: Mobility = .unmovable, on cpu: UInt32 = 0) -> FrameNumber? {
+  func allocate(_ mobility: FrameMobility = .unmovable, on cpu: UInt32 = 0) -> FrameNumber? {
     cache.allocate(mobility, on: CPUIndex(cpu))
   }
-  func free(_ frame: FrameNumber, _ mobility: Mobility = .unmovable, on cpu: UInt32 = 0) throws(FreeTreeError) {
+  func free(_ frame: FrameNumber, _ mobility: FrameMobility = .unmovable, on cpu: UInt32 = 0) throws(FreeTreeError) {
     try cache.free(frame, mobility, on: CPUIndex(cpu))
   }
   func freeFrames() -> FrameCount { cache.tree.freeFrames() }
@@ -124,7 +125,7 @@ final class CacheStorage: Sendable {
     let caches = try CacheStorage(zone, cpus: 3)
     var held: Set<FrameNumber> = []
     for step in 0..<6000 {
-      let mobility = Mobility.allCases.randomElement(using: &random) ?? .movable
+      let mobility = FrameMobility.allCases.randomElement(using: &random) ?? .movable
       let cpu = UInt32.random(in: 0..<3, using: &random)
       // The held part swells and shrinks over the whole zone's size.
       if Int.random(in: 0..<10, using: &random) < (step / 1500 % 2 == 0 ? 7 : 3) {

@@ -1,10 +1,11 @@
 import MemoryUnits
+public import FrameMap
 
 extension CPUCacheCore {
   /// Waits out drainers, and enters.
   @inlinable func enter(_ cell: CacheCell) { while !cell.enter() {} }
 
-  @inlinable borrowing func allocateSlowly(_ mobility: Mobility, on cpu: CPUIndex) -> FrameNumber? {
+  @inlinable borrowing func allocateSlowly(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     let cell = cell(cpu, mobility)
     enter(cell)
     var word = cell.open
@@ -58,7 +59,7 @@ extension CPUCacheCore {
     return tree.allocate(Order(0), from: placement)
   }
 
-  @inlinable borrowing func freeSlowly(_ frame: FrameNumber, _ mobility: Mobility, on cpu: CPUIndex) throws(FreeTreeError) {
+  @inlinable borrowing func freeSlowly(_ frame: FrameNumber, _ mobility: FrameMobility, on cpu: CPUIndex) throws(FreeTreeError) {
     guard !tree.isFreeInTree(frame.rawValue) else { throw .alreadyFree }
     let cell = cell(cpu, mobility)
     enter(cell)

@@ -1,4 +1,5 @@
 public import MemoryUnits
+public import FrameMap
 import Synchronization
 
 /// Single frames, cached for each processor over a ``FreeTree``; see ``CPUCacheCore``.
@@ -59,7 +60,7 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   /// The bytes of storage for the caches of `cpus` processors.
   public static func storageBytes(cpus: UInt32) -> ByteCount { ByteCount(rawValue: (UInt64(cpus) * 4 + 1) * 64) }
 
-  @inlinable @inline(__always) func cell(_ cpu: CPUIndex, _ mobility: Mobility) -> CacheCell {
+  @inlinable @inline(__always) func cell(_ cpu: CPUIndex, _ mobility: FrameMobility) -> CacheCell {
     precondition(cpu.rawValue < cpus, "no such processor")
     // Below `cpus`, for which the storage was laid out, four cells each.
     let index = Int(truncatingIfNeeded: cpu.rawValue) &* 4 &+ Int(truncatingIfNeeded: mobility.rawValue)
@@ -73,7 +74,7 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   ///
   /// Threads: any, one at a time for each `cpu`. Linux: `rmqueue_pcplist`.
   @inlinable @inline(__always)
-  public borrowing func allocate(_ mobility: Mobility, on cpu: CPUIndex) -> FrameNumber? {
+  public borrowing func allocate(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     let cell = cell(cpu, mobility)
     if _fastPath(cell.enter()) {
       let open = cell.open
@@ -95,7 +96,7 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   ///
   /// Threads: any, one at a time for each `cpu`. Linux: `free_unref_page`.
   @inlinable @inline(__always)
-  public borrowing func free(_ frame: FrameNumber, _ mobility: Mobility, on cpu: CPUIndex) throws(FreeTreeError) {
+  public borrowing func free(_ frame: FrameNumber, _ mobility: FrameMobility, on cpu: CPUIndex) throws(FreeTreeError) {
     guard tree.zone.contains(frame) else { throw .outsideZone }
     let cell = cell(cpu, mobility)
     let number = frame.rawValue &>> 6

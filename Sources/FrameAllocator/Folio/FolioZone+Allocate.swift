@@ -1,0 +1,89 @@
+public import FrameMap
+public import MemoryUnits
+import Synchronization
+
+extension FolioZone {
+  /// Hands out a folio with one reference, the caller's.
+  ///
+  /// - Throws: `.aboveTopOrder` by policy, `.exhausted` where no block of the order is free; caches are drained first.
+  /// - Complexity: O(1) for order 0, else O(levels); one descriptor is written, whatever the order.
+  ///
+  /// Threads: any, one at a time for each `cpu`. Linux: `alloc_pages`, `folio_alloc`.
+  public borrowing func allocate(
+    _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio {
+    guard order <= topOrder else { throw .aboveTopOrder(order, top: topOrder) }
+    guard let head = take(order, mobility, on: cpu) else {
+      throw .exhausted(wanted: order.frames, largestFree: largestFree())
+    }
+    return try prepare(head, order, mobility)
+  }
+
+  private borrowing func take(_ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    // The cache drains all others itself before it reports that nothing is left.
+    if order == Order(0) { return cache.allocate(mobility, on: cpu) }
+    if let head = cache.tree.allocate(order, from: mobility.placement) { return head }
+    // Frames in caches keep their neighbours from coalescing.
+    cache.drain()
+    return cache.tree.allocate(order, from: mobility.placement)
+  }
+
+  /// Makes a folio of frames that are the caller's own.
+  borrowing func prepare(
+    _ head: FrameNumber, _ order: Order, _ mobility: FrameMobility
+  ) throws(FolioError) -> Folio {
+    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(head) }
+    // The frame is free, so that nobody else writes its descriptor.
+    unsafe descriptor.pointee.setShape(FrameShape(.ordinary, order: order, mobility: mobility, zone: index))
+    let isNew = heads.set(head)
+    precondition(isNew, "a block was handed out twice")
+    // From here on others may find the folio and take references.
+    unsafe descriptor.pointee.unfreeze(.references(1))
+    return Folio(head: head, order: order)
+  }
+
+  /// Gives a folio back. It must be referenced by its owner alone, and mapped by nobody.
+  ///
+  /// Misuse (a folio of another zone, or one that others still use) traps; see ``free(at:order:on:)`` for the checked form.
+  public borrowing func free(_ folio: consuming Folio, on cpu: CPUIndex) {
+    do throws(FolioError) {
+      try free(at: folio.head, order: folio.order, on: cpu)
+    } catch {
+      preconditionFailure("a folio was freed that is in use, or not this zone's")
+    }
+  }
+
+  /// Gives back the folio at `head`, checked: the zone is unchanged where it throws.
+  ///
+  /// - Throws: `.noSuchFrame`; `.tail`, `.notAllocated` (also for the second free of a folio), `.wrongOrder`, `.busy`.
+  /// - Complexity: O(levels). Of several threads that free one folio, one succeeds.
+  ///
+  /// Linux: `__free_pages`, `free_pages_prepare`'s checks.
+  public borrowing func free(at head: FrameNumber, order: Order, on cpu: CPUIndex) throws(FolioError) {
+    let place = try find(head)
+    guard place.head == head else { throw .tail(head, head: place.head) }
+    guard place.order == order else { throw .wrongOrder(said: order, is: place.order) }
+    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(head) }
+    let mappings = unsafe descriptor.pointee.mapCount.load(ordering: .acquiring)
+    let isFrozen = unsafe mappings == 0 && descriptor.pointee.freeze(expecting: .references(1))
+    guard isFrozen else { throw unsafe .busy(head, descriptor.pointee.counts, mappings: mappings) }
+    give(back: head, on: cpu)
+  }
+
+  /// Returns the frames of a folio whose counts are frozen at zero by the caller.
+  borrowing func give(back head: FrameNumber, on cpu: CPUIndex) {
+    guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a folio without descriptor") }
+    let shape = unsafe descriptor.pointee.shape
+    // The order is read before the bit goes: after it somebody else may own the frames.
+    guard heads.clear(head) else { preconditionFailure("a folio was freed twice") }
+    do {
+      if shape.order == Order(0) {
+        try cache.free(head, shape.mobility, on: cpu)
+      } else {
+        try cache.tree.free(head, order: shape.order)
+      }
+    } catch {
+      preconditionFailure("the frames of a folio were free already")
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import FrameMap
+public import MemoryUnits
+import Synchronization
+
+extension FolioZone {
+  /// The folio that contains `frame`. Without a reference to it the answer is about an instant.
+  ///
+  /// - Throws: `.noSuchFrame`, `.notAllocated`.
+  /// - Complexity: O(levels), one line each, and the head's descriptor. Linux: `page_folio`.
+  public borrowing func folio(containing frame: FrameNumber) throws(FolioError) -> FolioPlace { try find(frame) }
+
+  borrowing func find(_ frame: FrameNumber) throws(FolioError) -> FolioPlace {
+    guard zone.contains(frame) else { throw .noSuchFrame(frame) }
+    guard let head = heads.candidate(containing: frame) else { throw .notAllocated(frame) }
+    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(frame) }
+    let order = unsafe descriptor.pointee.shape.order
+    // The candidate is the only block that can reach so far; whether it does, its order tells.
+    guard frame - head < order.frames else { throw .notAllocated(frame) }
+    return FolioPlace(head: head, order: order)
+  }
+
+  /// Takes a reference to the folio that contains `frame`, for a caller who has none.
+  ///
+  /// It looks the folio up, takes a reference unless there is none to share, and looks again: between the two the folio may
+  /// have been freed, and the frame may be part of another one.
+  ///
+  /// - Throws: `.noSuchFrame`, or `.notAllocated` where the frame is free, or frozen by somebody who takes it apart.
+  /// - Complexity: as ``folio(containing:)``. Threads: any. Linux: `folio_try_get` in `gup_fast`.
+  public borrowing func tryGet(_ frame: FrameNumber, on cpu: CPUIndex) throws(FolioError) -> FolioPlace {
+    while true {
+      let place = try find(frame)
+      guard let descriptor = unsafe table.descriptor(place.head) else { throw .noSuchFrame(frame) }
+      guard unsafe descriptor.pointee.tryTake(.references(1)) else { throw .notAllocated(frame) }
+      if let again = try? find(frame), again == place { return place }
+      put(place.head, on: cpu)
+    }
+  }
+
+  /// Gives back a reference to the folio at `head`; who gives the last one frees it. Traps where there was none.
+  ///
+  /// Linux: `folio_put`.
+  public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
+    guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a frame without descriptor was put") }
+    if unsafe descriptor.pointee.give(.references(1)) { give(back: head, on: cpu) }
+  }
+
+  /// Takes a folio apart into folios of `order`; each gets one reference, the caller's.
+  ///
+  /// - Parameter body: gets each part; dropping one loses its frames.
+  /// - Throws: `.notSmaller`, or `.busy` where others reference, pin or map it; it is whole then. The caller can go on by
+  ///   ``adopt(_:)``.
+  /// - Complexity: O(parts). Linux: `split_page`.
+  public borrowing func split(
+    _ folio: consuming Folio, to order: Order, _ body: (consuming Folio) -> Void
+  ) throws(FolioError) {
+    let head = folio.head
+    let whole = folio.order
+    guard order < whole else { throw .notSmaller(order, than: whole) }
+    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(head) }
+    let mobility = unsafe descriptor.pointee.shape.mobility
+    let mappings = unsafe descriptor.pointee.mapCount.load(ordering: .acquiring)
+    let isFrozen = unsafe mappings == 0 && descriptor.pointee.freeze(expecting: .references(1))
+    guard isFrozen else { throw unsafe .busy(head, descriptor.pointee.counts, mappings: mappings) }
+    // Backwards, so that a reader finds the old head with its old order until its own part is there.
+    var start = head + whole.frames
+    while start > head {
+      start -= order.frames
+      guard let part = unsafe table.descriptor(start) else { preconditionFailure("a folio without descriptors") }
+      // The head is frozen, so that nobody holds a reference to any of the frames.
+      unsafe part.pointee.setShape(FrameShape(.ordinary, order: order, mobility: mobility, zone: index))
+      heads.set(start)
+      unsafe part.pointee.unfreeze(.references(1))
+    }
+    while start < head + whole.frames {
+      body(Folio(head: start, order: order))
+      start += order.frames
+    }
+  }
+
+  /// Owns again a folio that is known by its head only, for a caller who knows that nobody else owns it.
+  ///
+  /// - Throws: as ``folio(containing:)``, and `.tail`.
+  public borrowing func adopt(_ head: FrameNumber) throws(FolioError) -> Folio {
+    let place = try find(head)
+    guard place.head == head else { throw .tail(head, head: place.head) }
+    return Folio(head: head, order: place.order)
+  }
+}
+
+/// What a zone's books disagree about.
+public enum FolioZoneFault: Error, Hashable, Sendable {
+  case tree(FreeTreeFault)
+  /// A frame of a folio is free.
+  case freeInsideFolio(FrameNumber)
+  /// A folio's head has no reference, or no descriptor.
+  case headWithoutReference(FrameNumber)
+  /// Two folios overlap.
+  case overlap(FrameNumber)
+}
+
+extension FolioZone {
+  /// Recounts the zone from scratch: the tree and the caches, and each folio against them. Only while nobody uses the zone.
+  ///
+  /// - Returns: the frames of all folios together.
+  /// - Complexity: O(frames * levels).
+  @discardableResult public borrowing func checkInvariants() throws(FolioZoneFault) -> FrameCount {
+    do { try cache.checkInvariants() } catch { throw .tree(error) }
+    var held = FrameCount.zero
+    var frame = zone.start
+    while frame < zone.end {
+      guard heads.contains(frame) else {
+        frame += FrameCount(1)
+        continue
+      }
+      guard let descriptor = unsafe table.descriptor(frame), unsafe descriptor.pointee.counts.references > 0 else {
+        throw .headWithoutReference(frame)
+      }
+      let range = FrameRange(blockAt: frame, order: unsafe descriptor.pointee.shape.order)
+      guard zone.contains(range) else { throw .overlap(frame) }
+      for inner in range.start.rawValue..<range.end.rawValue {
+        let part = FrameNumber(inner)
+        if part > frame, heads.contains(part) { throw .overlap(part) }
+        if cache.tree.isFree(FrameRange(start: part, count: FrameCount(1))) { throw .freeInsideFolio(part) }
+      }
+      held += range.count
+      frame = range.end
+    }
+    return held
+  }
+}

@@ -1,0 +1,43 @@
+import FrameAllocator
+import FrameMap
+import HostArena
+import MemoryUnits
+import Testing
+
+/// One zone over a frame map of any model. Sections are small here (512 frames), so that folios cross them; memory may have
+/// holes. `finish()` ends each test: everything was given back, and the books agree.
+final class MachineFixture: Sendable {
+  static let section = FrameCount(512)
+  private let map: FrameMap<HostStorage>
+  let zone: FolioZone
+  let memory: [FrameRange]
+  // Only freed, and by the last owner.
+  private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
+  var table: FrameTable { map.table }
+
+  init(_ model: MemoryModel, memory: [FrameRange], cpus: UInt32 = 2, topOrder: Order? = nil) throws {
+    let span = FrameRange(start: memory[0].start, end: memory[memory.count - 1].end)
+    let layout = try FrameMapLayout(
+      sectionFrames: Self.section, subsectionFrames: FrameCount(64), nodes: [NodeMemory(NodeID(0), memory)],
+      limit: span.end.aligned(to: Self.section, .up))
+    map = try FrameMap(layout, model: model, storage: HostStorage(), cpuLimit: CPUIndex(cpus))
+    let bytes = Int(FolioZone.storageBytes(for: span.count, cpus: cpus).rawValue)
+    storage = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
+    storage.initializeMemory(as: UInt8.self, repeating: 0)
+    zone = FolioZone(
+      zone: span, index: ZoneIndex(0), table: map.table, topOrder: topOrder,
+      storage: FolioZone.Storage(storage, for: span.count, cpus: cpus), cpus: cpus, barrier: {})
+    self.memory = memory
+    for range in memory { try zone.release(range) }
+  }
+
+  deinit { storage.deallocate() }
+
+  var total: FrameCount { memory.reduce(.zero) { $0 + $1.count } }
+
+  /// The machine is drained and balanced.
+  func finish() throws {
+    #expect(try zone.checkInvariants() == .zero, "folios are left")
+    #expect(zone.freeFrames() == total)
+  }
+}
