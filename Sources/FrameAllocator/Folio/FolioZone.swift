@@ -82,5 +82,5 @@ public struct FolioZone: ~Copyable, Sendable {
   /// Frames that are free, cached ones included. Exact while nobody else uses the zone.
   public borrowing func freeFrames() -> FrameCount { cache.tree.freeFrames() + cache.cachedFrames() }
 
-  borrowing func largestFree() -> FrameCount { cache.tree.largestFreeOrder().map(\.frames) ?? .zero }
+  borrowing func largestFree() -> FrameCount { cache.tree.largestFreeOrder().map { $0.frames } ?? .zero }
 }
