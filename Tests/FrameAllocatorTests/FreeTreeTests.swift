@@ -118,6 +118,27 @@ import Testing
     #expect(storage.isFree(zone))
   }
 
+  /// Notes of what was not found must never hide what was freed since.
+  @Test func blocksAreFoundAgainInATornZone() throws {
+    let zone = frames(0, 1 << 18)
+    let storage = TreeStorage(zone)
+    try storage.release(zone)
+    // Every other pair of frames is held: no block above order 1.
+    for frame in stride(from: UInt64(0), to: zone.end.rawValue, by: 4) { try storage.claim(frames(frame, frame + 2)) }
+    for _ in 0..<3 {
+      for order in (2...17 as ClosedRange<UInt8>).reversed() { #expect(storage.allocate(Order(order), from: .lowest) == nil) }
+      try storage.checkInvariants()
+    }
+    try storage.free(FrameNumber(0x1_2344), order: Order(1))
+    #expect(storage.allocate(Order(3), from: .lowest) == nil)
+    #expect(storage.allocate(Order(2), from: .lowest) == FrameNumber(0x1_2344))
+    #expect(storage.allocate(Order(2), from: .highest) == nil)
+    try storage.free(FrameNumber(0x1_2344), order: Order(2))
+    try storage.free(FrameNumber(0x1_2340), order: Order(1))
+    #expect(storage.allocate(Order(3), from: .highest) == FrameNumber(0x1_2340))
+    try storage.checkInvariants()
+  }
+
   @Test func metadataIsAtMostThreeBitsAFrame() {
     for power in UInt64(15)...36 {
       let tree = FreeTree.storageBytes(for: FrameCount(1 << power)).rawValue * 8

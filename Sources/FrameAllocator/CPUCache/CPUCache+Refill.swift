@@ -30,16 +30,16 @@ extension CPUCacheCore {
   @usableFromInline borrowing func claimWord(_ cell: CacheCell, _ placement: Placement) -> FrameWord? {
     while true {
       let before = tree.motionNow
-      var inFlight = false
-      if tree.top > 0, let own = cell.neighbourhood, let word = tree.takeWord(of: own, placement, &inFlight) { return word }
+      var search = Search()
+      if tree.top > 0, let own = cell.neighbourhood, let word = tree.takeWord(of: own, placement, &search) { return word }
       cell.neighbourhood = nil
       let word =
-        tree.takeWord(placement, in: { !isTaken($0) }, &inFlight) ?? tree.takeWord(placement, in: { _ in true }, &inFlight)
+        tree.takeWord(placement, in: { !isTaken($0) }, &search) ?? tree.takeWord(placement, in: { _ in true }, &search)
       if let word {
         cell.neighbourhood = Neighbourhood(ofWord: word.number)
         return word
       }
-      if tree.isDefinite(since: before, inFlight) { return nil }
+      if tree.isDefinite(since: before, search) { return nil }
     }
   }
 

@@ -1,12 +1,22 @@
 public import MemoryUnits
 
+/// One search of the tree.
+@frozen @usableFromInline struct Search {
+  /// Bits were seen that the count does not cover: someone is about to take them, or to count them.
+  @usableFromInline var inFlight = false
+  /// Whether to look even where an earlier search found nothing. A note of that can be wrong for a moment, while others free.
+  @usableFromInline var isThorough = false
+  @inlinable init() {}
+}
+
 extension FreeTreeCore {
   /// Takes a free block of `order`, at the lowest or the highest place where there is one.
   ///
   /// - Returns: the block's first frame, or nil where no free block of the order exists; blocks that are on their way between
   ///   two levels, in other threads, are waited for.
-  /// - Complexity: O(levels) where the first place looked at serves; O(nodes that have something free, but no block of the
-  ///   order) at worst.
+  /// - Complexity: O(levels) where the first place looked at serves. Leaves, and nodes of 512 leaves, that had no block of the
+  ///   order when one was last sought are passed over until something is freed in them; the first search, and one that finds
+  ///   nothing, look into all nodes that have something free.
   ///
   /// Threads: any. Linux: `__rmqueue_smallest`; there the smallest sufficient block of a list, here the extreme place.
   @inlinable public borrowing func allocate(_ order: Order, from placement: Placement) -> FrameNumber? {
@@ -15,19 +25,21 @@ extension FreeTreeCore {
     guard level <= top else { return nil }
     while true {
       let before = motionNow
-      var inFlight = false
-      if let frame = find(order: order, placement, &inFlight) { return FrameNumber(rawValue: frame) }
-      if isDefinite(since: before, inFlight) { return nil }
+      var search = Search()
+      if let frame = find(order: order, placement, &search) { return FrameNumber(rawValue: frame) }
+      search.isThorough = true
+      if let frame = find(order: order, placement, &search) { return FrameNumber(rawValue: frame) }
+      if isDefinite(since: before, search) { return nil }
     }
   }
 
   /// Whether a search that began at `before` and found nothing may say so.
-  @inlinable func isDefinite(since before: UInt64, _ inFlight: Bool) -> Bool {
-    !inFlight && before & 0xffff_ffff == 0 && before == motionNow
+  @inlinable func isDefinite(since before: UInt64, _ search: Search) -> Bool {
+    !search.inFlight && before & 0xffff_ffff == 0 && before == motionNow
   }
 
   /// One search of the whole tree.
-  @inlinable func find(order: Int, _ placement: Placement, _ inFlight: inout Bool) -> UInt64? {
+  @inlinable func find(order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
     let topLevel = unsafe levels[top]
     let level = order / 9
     for step in 0..<topLevel.nodes {
@@ -35,7 +47,7 @@ extension FreeTreeCore {
       let node = TreeNode(level: top, number: topLevel.first &+ offset)
       let frame =
         top == level
-        ? findHere(node, order: order, placement, &inFlight) : findBelow(node, order: order, placement, &inFlight)
+        ? findHere(node, order: order, placement, &search) : findBelow(node, order: order, placement, &search)
       if let frame { return frame }
     }
     return nil
@@ -43,15 +55,19 @@ extension FreeTreeCore {
 
   /// A block of the node's own orders.
   @inlinable @inline(__always)
-  func findHere(_ node: TreeNode, order: Int, _ placement: Placement, _ inFlight: inout Bool) -> UInt64? {
-    guard let run = takeRun(view(node), power: order &- 9 &* node.level, placement, &inFlight) else { return nil }
+  func findHere(_ node: TreeNode, order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
+    guard let run = takeRun(view(node), power: order &- 9 &* node.level, placement, &search) else { return nil }
     return node.frame(run.slot)
   }
 
   /// A block below the node: in the first child that has one.
   @inlinable
-  func findBelow(_ node: TreeNode, order: Int, _ placement: Placement, _ inFlight: inout Bool) -> UInt64? {
+  func findBelow(_ node: TreeNode, order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
     let view = view(node)
+    // A node of leaves keeps a note too; its own free children are leaves, any of which would do.
+    let isNoted = node.level == 1
+    let note = view.state
+    if isNoted && note.available == 0 && note.rulesOut(power: order) && !search.isThorough { return nil }
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
       var left = ~UInt64(0)
@@ -61,25 +77,29 @@ extension FreeTreeCore {
         let bit = preferredBit(candidates, placement)
         left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))
         let slot = word &<< 6 | bit
-        if view.isFree(slot), let frame = split(view, slot, order: order, placement, &inFlight) { return frame }
+        if view.isFree(slot), let frame = split(view, slot, order: order, placement, &search) { return frame }
         guard view.isPartial(slot) else { continue }
         let child = node.child(slot)
         let frame =
           child.level == order / 9
-          ? findHere(child, order: order, placement, &inFlight) : findBelow(child, order: order, placement, &inFlight)
-        if let frame { return frame }
+          ? findHere(child, order: order, placement, &search) : findBelow(child, order: order, placement, &search)
+        guard let frame else { continue }
+        // Only a thorough search comes here past a note: the note was wrong.
+        if isNoted && search.isThorough { view.forgetNote() }
+        return frame
       }
     }
+    if isNoted && note.available == 0 && !search.inFlight { view.note(noRunOf: order, since: note) }
     return nil
   }
 
   /// Takes the wholly free child in `slot` apart: the block at its preferred end for the caller, the rest published.
   @inlinable func split(
-    _ view: NodeView, _ slot: Int, order: Int, _ placement: Placement, _ inFlight: inout Bool
+    _ view: NodeView, _ slot: Int, order: Int, _ placement: Placement, _ search: inout Search
   ) -> UInt64? {
     beginMotion()
     defer { endMotion() }
-    guard takeChild(view, slot, &inFlight) else { return nil }
+    guard takeChild(view, slot, &search) else { return nil }
     let start = view.node.frame(slot)
     let level = view.node.level
     let size = UInt64(1) &<< UInt64(truncatingIfNeeded: order)

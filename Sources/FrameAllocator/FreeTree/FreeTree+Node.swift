@@ -45,12 +45,21 @@ extension FreeTreeCore {
   }
 
   /// Takes a run of 2^`power` free children out of the node, or returns nil. Sets `inFlight` where bits were seen that the count
-  /// does not cover: someone is about to take them or to count them.
-  @inlinable func takeRun(_ view: NodeView, power: Int, _ placement: Placement, _ inFlight: inout Bool) -> SlotRun? {
+  /// does not cover, or that changed meanwhile: someone is at work here.
+  @inlinable func takeRun(_ view: NodeView, power: Int, _ placement: Placement, _ search: inout Search) -> SlotRun? {
     let amount = UInt16(1) &<< UInt16(truncatingIfNeeded: power)
-    if power > 0 && findRun(view, power: power, placement) == nil { return nil }
+    if power > 0 {
+      let before = view.state
+      // The notes of the nodes above are about leaves: here one line is looked at in any case.
+      let isLeaf = view.node.level == 0
+      if isLeaf && before.rulesOut(power: power) && !search.isThorough { return nil }
+      if findRun(view, power: power, placement) == nil {
+        if isLeaf && !view.note(noRunOf: power, since: before) { search.inFlight = true }
+        return nil
+      }
+    }
     guard let remaining = view.reserve(amount) else {
-      if findRun(view, power: power, placement) != nil { inFlight = true }
+      if findRun(view, power: power, placement) != nil { search.inFlight = true }
       return nil
     }
     observer.reached(.reserved)
@@ -63,6 +72,7 @@ extension FreeTreeCore {
       // A single bit is there for everyone who took one from the count: a search that passed it by is repeated. A longer run
       // can be broken up by others after the look above.
       if power > 0 {
+        search.inFlight = true
         settle(view, amount)
         return nil
       }
@@ -70,10 +80,10 @@ extension FreeTreeCore {
   }
 
   /// Takes exactly `run`; false where a part of it is not free.
-  @inlinable func takeExactly(_ view: NodeView, _ run: SlotRun, _ inFlight: inout Bool) -> Bool {
+  @inlinable func takeExactly(_ view: NodeView, _ run: SlotRun, _ search: inout Search) -> Bool {
     for word in run.firstWord..<(run.firstWord &+ run.words) where view.freeWord(word) & run.mask != run.mask { return false }
     guard let remaining = view.reserve(run.count) else {
-      inFlight = true
+      search.inFlight = true
       return false
     }
     observer.reached(.reserved)
@@ -141,8 +151,16 @@ extension FreeTreeCore {
   @inlinable func settle(_ view: NodeView, _ amount: UInt16) {
     guard amount != 0 else { return }
     let old = view.addToCount(amount)
-    if old == 0 { updateHint(view.node) }
-    if old &+ amount == 512 && view.node.level < top { promote(view) }
+    if old.hasNote || old.available == 0 { forgetNotes(view.node) }
+    if old.available == 0 { updateHint(view.node) }
+    if old.available &+ amount == 512 && view.node.level < top { promote(view) }
+  }
+
+  /// Something became free where a search had found too little, or nothing: notes of the node and of the one above are void. A
+  /// note above is made only when each leaf below has one, or nothing.
+  @inlinable func forgetNotes(_ node: TreeNode) {
+    view(node).forgetNote()
+    if node.level == 0 && top > 0 { view(node.parent).forgetNote() }
   }
 
   // MARK: Between the levels
@@ -161,8 +179,8 @@ extension FreeTreeCore {
 
   /// Takes the child in `slot` out of the node, where it is wholly free, and with it the duty to fill it; the caller has begun a
   /// motion.
-  @inlinable func takeChild(_ view: NodeView, _ slot: Int, _ inFlight: inout Bool) -> Bool {
-    guard takeExactly(view, SlotRun(slot: slot, power: 0), &inFlight) else { return false }
+  @inlinable func takeChild(_ view: NodeView, _ slot: Int, _ search: inout Search) -> Bool {
+    guard takeExactly(view, SlotRun(slot: slot, power: 0), &search) else { return false }
     observer.reached(.movingDown)
     return true
   }

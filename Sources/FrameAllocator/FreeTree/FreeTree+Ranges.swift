@@ -13,15 +13,15 @@ extension FreeTreeCore {
     while true {
       let before = motionNow
       guard isFreeNow(range) else {
-        if isDefinite(since: before, false) { throw .notFree }
+        if isDefinite(since: before, Search()) { throw .notFree }
         continue
       }
-      var inFlight = false
+      var search = Search()
       var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
       var claimed = range.start.rawValue
       while let (start, order) = blocks.pop() {
         if claimed != range.start.rawValue { observer.reached(.claimedBlock) }
-        guard claimBlock(start, order: order, &inFlight) else { break }
+        guard claimBlock(start, order: order, &search) else { break }
         claimed = blocks.next
       }
       if claimed == range.end.rawValue { return }
@@ -56,7 +56,7 @@ extension FreeTreeCore {
     while true {
       let before = motionNow
       if isFreeNow(range) { return true }
-      if isDefinite(since: before, false) { return false }
+      if isDefinite(since: before, Search()) { return false }
     }
   }
 
@@ -72,9 +72,9 @@ extension FreeTreeCore {
   }
 
   /// Takes the block, from its own node or out of the ancestor that is wholly free.
-  func claimBlock(_ start: UInt64, order: Int, _ inFlight: inout Bool) -> Bool {
+  func claimBlock(_ start: UInt64, order: Int, _ search: inout Search) -> Bool {
     let (own, run) = place(of: start, order: order)
-    if takeExactly(own, run, &inFlight) { return true }
+    if takeExactly(own, run, &search) { return true }
     var node = own.node
     while node.level < top {
       let slot = node.slotInParent
@@ -83,7 +83,7 @@ extension FreeTreeCore {
       guard view.isFree(slot) else { continue }
       beginMotion()
       defer { endMotion() }
-      guard takeChild(view, slot, &inFlight) else { return false }
+      guard takeChild(view, slot, &search) else { return false }
       carve(block: start, order: order, below: node.level)
       return true
     }

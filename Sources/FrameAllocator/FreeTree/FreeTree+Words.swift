@@ -26,13 +26,13 @@ import MemoryUnits
 extension FreeTreeCore {
   /// Takes all free frames of one word, at the preferred end of the leaves that `isWelcome`, or nil where none of these has any.
   @usableFromInline func takeWord(
-    _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ inFlight: inout Bool
+    _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
   ) -> FrameWord? {
     let topLevel = unsafe levels[top]
     for step in 0..<topLevel.nodes {
       let offset = placement == .lowest ? step : topLevel.nodes &- 1 &- step
       let node = TreeNode(level: top, number: topLevel.first &+ offset)
-      let word = top == 0 ? wordHere(node, placement, &inFlight) : wordBelow(node, placement, in: isWelcome, &inFlight)
+      let word = top == 0 ? wordHere(node, placement, &search) : wordBelow(node, placement, in: isWelcome, &search)
       if let word { return word }
     }
     return nil
@@ -40,28 +40,28 @@ extension FreeTreeCore {
 
   /// Takes all free frames of one word of `neighbourhood`, or nil where it has none; the tree has more than one level.
   @usableFromInline func takeWord(
-    of neighbourhood: Neighbourhood, _ placement: Placement, _ inFlight: inout Bool
+    of neighbourhood: Neighbourhood, _ placement: Placement, _ search: inout Search
   ) -> FrameWord? {
     let node = TreeNode(level: 1, number: neighbourhood.number &>> 4)
     let half = Int(truncatingIfNeeded: neighbourhood.number & 1)
     return wordBelow(
       node, word: Int(truncatingIfNeeded: neighbourhood.number &>> 1 & 7), mask: half == 0 ? 0xffff_ffff : 0xffff_ffff_0000_0000,
-      placement, in: { _ in true }, &inFlight)
+      placement, in: { _ in true }, &search)
   }
 
   func wordBelow(
-    _ node: TreeNode, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ inFlight: inout Bool
+    _ node: TreeNode, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
   ) -> FrameWord? {
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
-      if let found = wordBelow(node, word: word, mask: ~0, placement, in: isWelcome, &inFlight) { return found }
+      if let found = wordBelow(node, word: word, mask: ~0, placement, in: isWelcome, &search) { return found }
     }
     return nil
   }
 
   func wordBelow(
     _ node: TreeNode, word: Int, mask: UInt64, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool,
-    _ inFlight: inout Bool
+    _ search: inout Search
   ) -> FrameWord? {
     let view = view(node)
     var left = mask
@@ -74,17 +74,17 @@ extension FreeTreeCore {
       let child = node.child(slot)
       // Of a larger child that is wholly free, the part that would be taken decides.
       if node.level == 1, !isWelcome(Neighbourhood(ofLeaf: child.number)) { continue }
-      if view.isFree(slot), let frame = split(view, slot, order: 6, placement, &inFlight) {
+      if view.isFree(slot), let frame = split(view, slot, order: 6, placement, &search) {
         return FrameWord(number: frame &>> 6, bits: ~0)
       }
       guard view.isPartial(slot) else { continue }
-      let found = child.level == 0 ? wordHere(child, placement, &inFlight) : wordBelow(child, placement, in: isWelcome, &inFlight)
+      let found = child.level == 0 ? wordHere(child, placement, &search) : wordBelow(child, placement, in: isWelcome, &search)
       if let found { return found }
     }
   }
 
   /// Takes all free frames of the leaf's preferred word that has any.
-  func wordHere(_ node: TreeNode, _ placement: Placement, _ inFlight: inout Bool) -> FrameWord? {
+  func wordHere(_ node: TreeNode, _ placement: Placement, _ search: inout Search) -> FrameWord? {
     let view = view(node)
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
@@ -93,7 +93,7 @@ extension FreeTreeCore {
       let wanted = UInt16(truncatingIfNeeded: seen.nonzeroBitCount)
       let (taken, remaining) = view.reserve(upTo: wanted)
       guard taken != 0 else {
-        inFlight = true
+        search.inFlight = true
         return nil
       }
       observer.reached(.reserved)

@@ -68,6 +68,25 @@ import Synchronization
   }
 }
 
+/// A node's count word: how many children are free, and a note.
+///
+/// A leaf's note is the smallest run that a search did not find there; that of a node of leaves, the smallest run of frames that
+/// it did not find in any leaf below. Nodes above have none. The note only saves looking again. It may be too strict for a
+/// moment while others free, so that a search which finds nothing looks everywhere once more; whoever frees something erases it.
+@frozen @usableFromInline struct NodeState {
+  @usableFromInline let rawValue: UInt16
+  @inlinable init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// 0 to 512 in the lower bits; the note in the upper four, 0 for none.
+  @inlinable static var countMask: UInt16 { 0x3ff }
+  @inlinable static var noteShift: UInt16 { 12 }
+
+  @inlinable var available: UInt16 { rawValue & NodeState.countMask }
+  @inlinable var hasNote: Bool { rawValue &>> NodeState.noteShift != 0 }
+  /// Whether no run of 2^`power` was found the last time one was sought.
+  @inlinable func rulesOut(power: Int) -> Bool { hasNote && power >= Int(rawValue &>> NodeState.noteShift) }
+}
+
 /// The words and the count of one node.
 ///
 /// The count is the guard: who wants children takes them from the count first and then clears as many bits; who gives children
@@ -79,7 +98,7 @@ import Synchronization
   @usableFromInline let free: UnsafeMutablePointer<Atomic<UInt64>>
   /// Eight words; bit n follows what the child n's count and partial words say. Partner: those.
   @usableFromInline let partial: UnsafeMutablePointer<Atomic<UInt64>>
-  /// Children in `free` that nobody has taken. Partner of `free`.
+  /// Children in `free` that nobody has taken, and a note: see ``NodeState``. Partner of `free`.
   @usableFromInline let count: UnsafeMutablePointer<Atomic<UInt16>>
 
   @inlinable init(
@@ -100,7 +119,10 @@ import Synchronization
   @inlinable @inline(__always) func partialWord(_ word: Int) -> UInt64 {
     unsafe partial[word].load(ordering: .sequentiallyConsistent)
   }
-  @inlinable @inline(__always) var available: UInt16 { unsafe count.pointee.load(ordering: .sequentiallyConsistent) }
+  @inlinable @inline(__always) var state: NodeState {
+    NodeState(rawValue: unsafe count.pointee.load(ordering: .sequentiallyConsistent))
+  }
+  @inlinable @inline(__always) var available: UInt16 { state.available }
 
   /// Only for a node that is wholly the caller's own.
   @inlinable func overwriteFreeWord(_ word: Int, _ value: UInt64) { unsafe free[word].store(value, ordering: .relaxed) }
@@ -116,34 +138,54 @@ import Synchronization
 
   /// Takes `amount` from the count; nil, and nothing taken, where there are fewer. Else what remains.
   @inlinable @inline(__always) func reserve(_ amount: UInt16) -> UInt16? {
-    var seen = available
-    while seen >= amount {
+    var seen = state
+    while seen.available >= amount {
       let (done, original) = unsafe count.pointee.weakCompareExchange(
-        expected: seen, desired: seen &- amount, ordering: .sequentiallyConsistent)
-      if done { return seen &- amount }
-      seen = original
+        expected: seen.rawValue, desired: seen.rawValue &- amount, ordering: .sequentiallyConsistent)
+      if done { return seen.available &- amount }
+      seen = NodeState(rawValue: original)
     }
     return nil
   }
   /// Takes up to `amount` from the count, as far as it goes. Returns what was taken and what remains.
   @inlinable @inline(__always) func reserve(upTo amount: UInt16) -> (taken: UInt16, remaining: UInt16) {
-    var seen = available
-    while seen != 0 {
-      let taken = min(seen, amount)
+    var seen = state
+    while seen.available != 0 {
+      let taken = min(seen.available, amount)
       let (done, original) = unsafe count.pointee.weakCompareExchange(
-        expected: seen, desired: seen &- taken, ordering: .sequentiallyConsistent)
-      if done { return (taken, seen &- taken) }
-      seen = original
+        expected: seen.rawValue, desired: seen.rawValue &- taken, ordering: .sequentiallyConsistent)
+      if done { return (taken, seen.available &- taken) }
+      seen = NodeState(rawValue: original)
     }
     return (0, 0)
   }
-  /// Returns the count as it was.
-  @inlinable @inline(__always) func addToCount(_ amount: UInt16) -> UInt16 {
-    unsafe count.pointee.wrappingAdd(amount, ordering: .sequentiallyConsistent).oldValue
+  /// Returns the count, and the note, as they were.
+  @inlinable @inline(__always) func addToCount(_ amount: UInt16) -> NodeState {
+    NodeState(rawValue: unsafe count.pointee.wrappingAdd(amount, ordering: .sequentiallyConsistent).oldValue)
   }
   /// Makes a wholly free node the caller's own; false where it is not wholly free.
   @inlinable func claimWhole() -> Bool {
-    unsafe count.pointee.compareExchange(expected: 512, desired: 0, ordering: .sequentiallyConsistent).exchanged
+    var seen = state
+    while seen.available == 512 {
+      let (done, original) = unsafe count.pointee.weakCompareExchange(
+        expected: seen.rawValue, desired: 0, ordering: .sequentiallyConsistent)
+      if done { return true }
+      seen = NodeState(rawValue: original)
+    }
+    return false
+  }
+
+  /// Notes that a search which began at `before` found no run of 2^`power`. False where the count has changed since.
+  @inlinable @discardableResult func note(noRunOf power: Int, since before: NodeState) -> Bool {
+    guard power > 0, !before.rulesOut(power: power) else { return true }
+    let noted = before.available | UInt16(truncatingIfNeeded: power) &<< NodeState.noteShift
+    return unsafe count.pointee.compareExchange(
+      expected: before.rawValue, desired: noted, ordering: .sequentiallyConsistent
+    ).exchanged
+  }
+  /// Forgets the note: something became free.
+  @inlinable func forgetNote() {
+    if state.hasNote { unsafe count.pointee.bitwiseAnd(NodeState.countMask, ordering: .sequentiallyConsistent) }
   }
 
   /// Sets or clears a hint; returns the word as it is then, or nil where the bit was so already.
