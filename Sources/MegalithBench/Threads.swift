@@ -14,7 +14,12 @@ final class Rendezvous: Sendable {
   func wait() {
     let mine = arrivals.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
     let full = (mine / threads + 1) * threads
-    while arrivals.load(ordering: .acquiring) < full {}
+    var spins = 0
+    while arrivals.load(ordering: .acquiring) < full {
+      spins += 1
+      // The machine has other work: the one we wait for may need our processor.
+      if spins > 10_000 { sched_yield() }
+    }
   }
 }
 

@@ -33,9 +33,10 @@ final class Case: Sendable {
     let blocks = Int(zone.count.rawValue >> UInt64(order.rawValue))
     share = blocks / 2 / threads
     let operations = isQuick ? 1 << 14 : 1 << 18
-    repeats = max(1, operations / share)
-    churns = max(1, operations / repeats)
-    pairs = max(1, operations * 4 / repeats)
+    // Steps of a few blocks are mostly meetings: enough of them is enough.
+    repeats = min(4096, max(1, operations / share))
+    churns = max(1, min(share * 64, operations / repeats))
+    pairs = max(1, min(share * 256, operations * 4 / repeats))
     held = .allocate(capacity: share * threads)
     held.initialize(repeating: 0)
     shuffled = .allocate(capacity: share * threads)

@@ -48,35 +48,32 @@ extension FreeTreeCore {
   /// does not cover, or that changed meanwhile: someone is at work here.
   @inlinable func takeRun(_ view: NodeView, power: Int, _ placement: Placement, _ search: inout Search) -> SlotRun? {
     let amount = UInt16(1) &<< UInt16(truncatingIfNeeded: power)
-    if power > 0 {
-      let before = view.state
-      // The notes of the nodes above are about leaves: here one line is looked at in any case.
-      let isLeaf = view.node.level == 0
-      if isLeaf && before.rulesOut(power: power) && !search.isThorough { return nil }
-      if findRun(view, power: power, placement) == nil {
-        if isLeaf && !view.note(noRunOf: power, since: before) { search.inFlight = true }
-        return nil
-      }
+    let before = view.state
+    // The notes of the nodes above are about leaves: here one line is looked at in any case.
+    let isLeaf = view.node.level == 0
+    if isLeaf && before.rulesOut(power: power) && !search.isThorough { return nil }
+    guard var run = findRun(view, power: power, placement) else {
+      if isLeaf && !view.note(noRunOf: power, since: before) { search.inFlight = true }
+      return nil
     }
     guard let remaining = view.reserve(amount) else {
-      if findRun(view, power: power, placement) != nil { search.inFlight = true }
+      search.inFlight = true
       return nil
     }
     observer.reached(.reserved)
-    while true {
-      if let run = findRun(view, power: power, placement) {
-        guard clearRun(view, run) else { continue }
-        if remaining == 0 { updateHint(view.node) }
-        return run
-      }
-      // A single bit is there for everyone who took one from the count: a search that passed it by is repeated. A longer run
-      // can be broken up by others after the look above.
-      if power > 0 {
+    while !clearRun(view, run) {
+      // Others took of it since. A single bit is there for everyone who took one from the count: a search that passed it by is
+      // repeated. Longer runs may all be broken up.
+      if let another = findRun(view, power: power, placement) {
+        run = another
+      } else if power > 0 {
         search.inFlight = true
         settle(view, amount)
         return nil
       }
     }
+    if remaining == 0 { updateHint(view.node) }
+    return run
   }
 
   /// Takes exactly `run`; false where a part of it is not free.
