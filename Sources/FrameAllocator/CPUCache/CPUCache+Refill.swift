@@ -65,14 +65,20 @@ extension CPUCacheCore {
     enter(cell)
     let number = frame.rawValue &>> 6
     let bit = UInt64(1) &<< (frame.rawValue & 63)
-    let old = cell.returned
-    if old.bits != 0 && old.number == number {
+    defer { cell.leave() }
+    let (open, old) = (cell.open, cell.returned)
+    // Bits of a word that is used up, or that a drain took back, are all clear; its number still says where it was.
+    let cached = (open.number == number ? open.bits : 0) | (old.number == number ? old.bits : 0)
+    if cached & bit != 0 { throw .alreadyFree }
+    if open.number == number {
+      cell.store(3, open.bits | bit)
+      return
+    }
+    if old.number == number {
       cell.store(5, old.bits | bit)
-      cell.leave()
       return
     }
     cell.returned = FrameWord(number: number, bits: bit)
     if old.bits != 0 { tree.put(old) }
-    cell.leave()
   }
 }
