@@ -15,7 +15,7 @@ var targets: [Target] = [
   .target(name: "MemoryUnits", swiftSettings: core),
   .target(name: "PhysicalLayout", dependencies: ["MemoryUnits"], swiftSettings: core),
   .target(name: "FrameMap", dependencies: ["MemoryUnits", "PhysicalLayout"], swiftSettings: core),
-  .target(name: "FrameAllocator", dependencies: ["MemoryUnits", "FrameMap"], swiftSettings: core),
+  .target(name: "FrameAllocator", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
 ]
 var products: [Product] = [
@@ -34,6 +34,7 @@ if !isEmbedded {
   ]
   products += [
     .library(name: "HostArena", targets: ["HostArena"]),
+    .library(name: "Megalith", targets: ["Megalith"]),
     .library(name: "HostMemory", targets: ["HostMemory"]),
     .executable(name: "megalith", targets: ["MegalithCommand"]),
     .executable(name: "megalith-bench", targets: ["MegalithBench"]),
@@ -41,6 +42,10 @@ if !isEmbedded {
   targets += [
     .target(name: "CHostArena"),
     .target(name: "HostArena", dependencies: ["MemoryUnits", "FrameMap", "CHostArena"], swiftSettings: common),
+    .target(
+      name: "Megalith",
+      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "HostArena"],
+      swiftSettings: common),
     .target(
       name: "HostMemory",
       dependencies: ["MemoryUnits", "PhysicalLayout", .product(name: "SystemPackage", package: "swift-system")],
@@ -77,6 +82,12 @@ if !isEmbedded {
       name: "FrameAllocatorTests",
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostArena", "CBaselines", "TestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "MegalithTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "HostArena", "Megalith", "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

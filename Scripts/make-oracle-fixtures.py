@@ -6,7 +6,8 @@ usage: make-oracle-fixtures.py RECORDINGS
 Each folder of RECORDINGS holds a serial.log (console output, the kernel's messages first) and a summary.json (snapshots
 of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory,
 iomem.txt, the resource tree, and expected.txt, the zones and memory blocks, both right after boot. Where the command line
-asks for 1 GiB pages, and frames were recorded: reserved.txt, the reserved frames, and pages.txt, those pages' first frames.
+asks for 1 GiB pages, and frames were recorded: reserved.txt, the reserved frames, and pages.txt, those pages' first frames. watermarks.txt: managed frames, the marks and the
+protection of each populated zone, by the kernel's zoneinfo.
 """
 import json
 import pathlib
@@ -66,6 +67,17 @@ def write_boot_pages(out, lines):
     (out / "pages.txt").write_text("\n".join(pages) + "\n")
 
 
+def watermarks(lines):
+    """A line a zone: node, name, managed, min, low, high, protection."""
+    for part in re.split(r"\n(?=Node )", "\n".join(lines)):
+        head = re.match(r"Node (\d+), zone\s+(\w+)", part)
+        figures = [re.search(rf"\n\s+{key}\s+(\d+)", part) for key in ["managed", "min", "low", "high"]]
+        protection = re.search(r"protection: \(([^)]*)\)", part)
+        if head and all(figures) and figures[0][1] != "0":
+            kept = protection[1].replace(" ", "")
+            yield " ".join([head[1], head[2]] + [figure[1] for figure in figures] + [kept])
+
+
 def main():
     source = pathlib.Path(sys.argv[1])
     target = pathlib.Path(__file__).resolve().parent.parent / "Tests/Fixtures/oracle"
@@ -89,6 +101,7 @@ def main():
         (out / "boot.log").write_text("\n".join(log) + "\n")
         (out / "iomem.txt").write_text("\n".join(first_section(lines, "iomem")) + "\n")
         (out / "expected.txt").write_text("\n".join(expected) + "\n")
+        (out / "watermarks.txt").write_text("\n".join(watermarks(first_section(lines, "zoneinfo"))) + "\n")
         if "hugepagesz=1G" in (folder / "cmdline").read_text():
             write_boot_pages(out, lines)
 

@@ -28,7 +28,8 @@ public enum ContentsError: Error, Hashable, Sendable {
 /// maker keeps alive as long as any copy is used. Reading a map is safe from any thread; windows never change.
 ///
 /// Linux: the direct map, `page_address`; we differ in that a machine may have several windows, or none.
-@safe public struct DirectMap {
+@safe public struct DirectMap: @unchecked Sendable {
+  // Unchecked, because of the windows, which never change.
   private let windows: UnsafeBufferPointer<DirectWindow>
   public let baseShift: PageShift
 

@@ -15,20 +15,23 @@ final class MachineFixture: Sendable {
   private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
   var table: FrameTable { map.table }
 
-  init(_ model: MemoryModel, memory: [FrameRange], cpus: UInt32 = 2, topOrder: Order? = nil) throws {
+  init(
+    _ model: MemoryModel, memory: [FrameRange], cpus: UInt32 = 2, topOrder: Order? = nil,
+    policy: PageblockPolicy = PageblockPolicy(order: Order(6))
+  ) throws {
     let span = FrameRange(start: memory[0].start, end: memory[memory.count - 1].end)
     let layout = try FrameMapLayout(
       sectionFrames: Self.section, subsectionFrames: FrameCount(64), nodes: [NodeMemory(NodeID(0), memory)],
       limit: span.end.aligned(to: Self.section, .up))
     map = try FrameMap(layout, model: model, storage: HostStorage(), cpuLimit: CPUIndex(cpus))
-    let bytes = Int(FolioZone.storageBytes(for: span.count, cpus: cpus).rawValue)
+    let bytes = Int(FolioZone.storageBytes(for: span.count, cpus: cpus, pageblock: policy.order).rawValue)
     storage = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
     storage.initializeMemory(as: UInt8.self, repeating: 0)
     zone = FolioZone(
-      zone: span, index: ZoneIndex(0), table: map.table, topOrder: topOrder,
-      storage: FolioZone.Storage(storage, for: span.count, cpus: cpus), cpus: cpus, barrier: {})
+      zone: span, index: ZoneIndex(0), table: map.table, topOrder: topOrder, policy: policy,
+      storage: FolioZone.Storage(storage, for: span.count, cpus: cpus, pageblock: policy.order), cpus: cpus, barrier: {})
     self.memory = memory
-    for range in memory { try zone.release(range) }
+    for range in memory { try zone.manage(range) }
   }
 
   deinit { storage.deallocate() }

@@ -20,8 +20,9 @@ extension CPUCacheCore {
       cell.store(3, 0)
       cell.store(5, 0)
       cell.neighbourhood = nil
-      if open.bits != 0 { tree.put(open) }
-      if returned.bits != 0 { tree.put(returned) }
+      if open.bits != 0 { giveBack(open, from: cell) }
+      if returned.bits != 0 { giveBack(returned, from: cell) }
+      flush(cell)
       cell.reopen()
     }
     unsafe base.pointee.store(0, ordering: .releasing)

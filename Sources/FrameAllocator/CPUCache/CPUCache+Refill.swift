@@ -6,35 +6,46 @@ extension CPUCacheCore {
   @inlinable func enter(_ cell: CacheCell) { while !cell.enter() {} }
 
   @inlinable borrowing func allocateSlowly(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    refill(mobility, on: cpu) { claimWord($0, mobility.placement, in: Everywhere()) } ?? allocateLast(mobility.placement)
+  }
+
+  /// Takes a frame from the cell, which gets a word by `claim` where it has none; nil where that gives none.
+  @inlinable borrowing func refill(
+    _ mobility: FrameMobility, on cpu: CPUIndex, _ claim: (CacheCell) -> FrameWord?
+  ) -> FrameNumber? {
     let cell = cell(cpu, mobility)
     enter(cell)
+    defer { cell.leave() }
     var word = cell.open
     if word.bits == 0 {
       word = cell.returned
       cell.store(5, 0)
       if word.bits == 0 {
-        guard let claimed = claimWord(cell, mobility.placement) else {
-          cell.leave()
-          return allocateLast(mobility.placement)
-        }
+        guard let claimed = claim(cell) else { return nil }
         word = claimed
+        count(taken: word, by: cell)
       }
     }
     let bit = word.bits.trailingZeroBitCount
     cell.open = FrameWord(number: word.number, bits: word.bits & (word.bits &- 1))
-    cell.leave()
     return FrameNumber(rawValue: word.number &<< 6 | UInt64(truncatingIfNeeded: bit))
   }
 
-  /// A word from the cell's neighbourhood, else from one in which no other cell works, else from anywhere.
-  @usableFromInline borrowing func claimWord(_ cell: CacheCell, _ placement: Placement) -> FrameWord? {
+  /// A word from the cell's neighbourhood, else from one in which no other cell works, else from anywhere; of each only what the
+  /// filter lets through.
+  @usableFromInline borrowing func claimWord(
+    _ cell: CacheCell, _ placement: Placement, in filter: some TreeFilter
+  ) -> FrameWord? {
     while true {
       let before = tree.motionNow
       var search = Search()
-      if tree.top > 0, let own = cell.neighbourhood, let word = tree.takeWord(of: own, placement, &search) { return word }
+      if tree.top > 0, let own = cell.neighbourhood, let word = tree.takeWord(of: own, placement, in: filter, &search) {
+        return word
+      }
       cell.neighbourhood = nil
       let word =
-        tree.takeWord(placement, in: { !isTaken($0) }, &search) ?? tree.takeWord(placement, in: { _ in true }, &search)
+        tree.takeWord(placement, in: filter, where: { !isTaken($0) }, &search)
+        ?? tree.takeWord(placement, in: filter, where: { _ in true }, &search)
       if let word {
         cell.neighbourhood = Neighbourhood(ofWord: word.number)
         return word
@@ -50,8 +61,8 @@ extension CPUCacheCore {
   }
 
   borrowing func cell(at index: Int) -> CacheCell {
-    // Below the number of cells, for which the storage was laid out.
-    unsafe CacheCell(base + 8 + index * 8)
+    // Below the number of cells, for which the storage was laid out: four and a line for the gauge a processor.
+    unsafe CacheCell(base + 8 + (index / 4 * 5 + index % 4) * 8)
   }
 
   @usableFromInline borrowing func allocateLast(_ placement: Placement) -> FrameNumber? {
@@ -79,6 +90,6 @@ extension CPUCacheCore {
       return
     }
     cell.returned = FrameWord(number: number, bits: bit)
-    if old.bits != 0 { tree.put(old) }
+    if old.bits != 0 { giveBack(old, from: cell) }
   }
 }

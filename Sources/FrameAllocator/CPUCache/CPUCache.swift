@@ -33,7 +33,8 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   public let cpus: UInt32
   /// Makes every processor that runs in a cell have done all its earlier stores before it does its next load.
   let barrier: @Sendable () -> Void
-  /// Its first word is the drainers' lock, from its second line on there is a cell a processor and mobility.
+  /// Its first word is the drainers' lock, its second the gauge. From its second line on there are five lines a processor: a cell
+  /// for each mobility, and one for what the gauge does not know yet.
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// Lays out empty caches for `cpus` processors in `storage`, over `tree`.
@@ -58,12 +59,12 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   }
 
   /// The bytes of storage for the caches of `cpus` processors.
-  public static func storageBytes(cpus: UInt32) -> ByteCount { ByteCount(rawValue: (UInt64(cpus) * 4 + 1) * 64) }
+  public static func storageBytes(cpus: UInt32) -> ByteCount { ByteCount(rawValue: (UInt64(cpus) * 5 + 1) * 64) }
 
   @inlinable @inline(__always) func cell(_ cpu: CPUIndex, _ mobility: FrameMobility) -> CacheCell {
     precondition(cpu.rawValue < cpus, "no such processor")
-    // Below `cpus`, for which the storage was laid out, four cells each.
-    let index = Int(truncatingIfNeeded: cpu.rawValue) &* 4 &+ Int(truncatingIfNeeded: mobility.rawValue)
+    // Below `cpus`, for which the storage was laid out, four cells and a line for the gauge each.
+    let index = Int(truncatingIfNeeded: cpu.rawValue) &* 5 &+ Int(truncatingIfNeeded: mobility.rawValue)
     return unsafe CacheCell(base + 8 + index &* 8)
   }
 
@@ -75,17 +76,19 @@ public typealias CPUCache = CPUCacheCore<Unobserved>
   /// Threads: any, one at a time for each `cpu`. Linux: `rmqueue_pcplist`.
   @inlinable @inline(__always)
   public borrowing func allocate(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    takeCached(mobility, on: cpu) ?? allocateSlowly(mobility, on: cpu)
+  }
+
+  /// A frame of the processor's open word, or nil where that is used up.
+  @inlinable @inline(__always)
+  borrowing func takeCached(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     let cell = cell(cpu, mobility)
-    if _fastPath(cell.enter()) {
-      let open = cell.open
-      if _fastPath(open.bits != 0) {
-        cell.store(3, open.bits & (open.bits &- 1))
-        cell.leave()
-        return FrameNumber(rawValue: open.number &<< 6 | UInt64(truncatingIfNeeded: open.bits.trailingZeroBitCount))
-      }
-      cell.leave()
-    }
-    return allocateSlowly(mobility, on: cpu)
+    guard _fastPath(cell.enter()) else { return nil }
+    defer { cell.leave() }
+    let open = cell.open
+    guard _fastPath(open.bits != 0) else { return nil }
+    cell.store(3, open.bits & (open.bits &- 1))
+    return FrameNumber(rawValue: open.number &<< 6 | UInt64(truncatingIfNeeded: open.bits.trailingZeroBitCount))
   }
 
   /// Gives a frame back, under the mobility that it was allocated with (any is right, its own is best).

@@ -5,7 +5,7 @@ import Synchronization
 /// Every field but `closed` is written by the owner alone, between `enter` and `leave`, with plain stores; or by a drainer that has
 /// set `closed`, issued the barrier and seen `busy` clear. Partner of `busy` is `closed`.
 @safe @frozen @usableFromInline struct CacheCell {
-  /// 0 busy, 1 closed, 2 open word's number, 3 its bits, 4 returned word's number, 5 its bits, 6 neighbourhood + 1.
+  /// 0 busy, 1 closed, 2 open word's number, 3 its bits, 4 returned word's number, 5 its bits, 6 neighbourhood + 1, 7 gauge.
   @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
 
   @inlinable init(_ words: UnsafeMutablePointer<Atomic<UInt64>>) { unsafe self.words = words }
@@ -49,6 +49,11 @@ import Synchronization
       store(4, newValue.number)
       store(5, newValue.bits)
     }
+  }
+  /// Frames that the cell took from the tree, less those that it gave back, since it last told the gauge. Read by others.
+  @inlinable var untold: Int64 {
+    get { Int64(bitPattern: load(7)) }
+    nonmutating set { store(7, UInt64(bitPattern: newValue)) }
   }
   /// Where the processor takes its words. Read by others, to keep away from it.
   @inlinable var neighbourhood: Neighbourhood? {

@@ -10,10 +10,13 @@ public import MemoryUnits
 public struct Folio: ~Copyable {
   public let head: FrameNumber
   public let order: Order
+  /// The zone that it belongs to.
+  public let zone: ZoneIndex
 
-  init(head: FrameNumber, order: Order) {
+  init(head: FrameNumber, order: Order, zone: ZoneIndex) {
     self.head = head
     self.order = order
+    self.zone = zone
   }
 
   public var frames: FrameRange { FrameRange(blockAt: head, order: order) }
@@ -48,6 +51,8 @@ public enum FolioError: Error, Hashable, Sendable {
   case wrongOrder(said: Order, is: Order)
   /// The folio is referenced, pinned or mapped by others.
   case busy(FrameNumber, FrameCounts, mappings: UInt32)
+  /// The frame was asked for, and is held.
+  case notFree(FrameNumber)
   /// A folio is split into smaller ones only.
   case notSmaller(Order, than: Order)
 }

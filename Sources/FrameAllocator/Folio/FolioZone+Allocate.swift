@@ -19,27 +19,42 @@ extension FolioZone {
     return try prepare(head, order, mobility)
   }
 
-  private borrowing func take(_ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
-    // The cache drains all others itself before it reports that nothing is left.
-    if order == Order(0) { return cache.allocate(mobility, on: cpu) }
-    if let head = cache.tree.allocate(order, from: mobility.placement) { return head }
-    // Frames in caches keep their neighbours from coalescing.
-    cache.drain()
-    return cache.tree.allocate(order, from: mobility.placement)
+  /// Makes a folio of exactly these free frames, whatever its order: of any place, and above the policy.
+  ///
+  /// - Throws: `.noSuchFrame` outside the zone, `.notFree` with the first frame that is held; the zone is as before then.
+  /// - Complexity: O(levels), and a drain of all caches. Linux: the end of `alloc_contig_range` for a folio.
+  public borrowing func claimFolio(
+    at head: FrameNumber, order: Order, _ mobility: FrameMobility, kind: FrameKind = .ordinary
+  ) throws(FolioError) -> Folio {
+    let range = FrameRange(blockAt: head, order: order)
+    guard zone.contains(range) else { throw .noSuchFrame(zone.contains(head) ? zone.end : head) }
+    do {
+      try take(exactly: range)
+    } catch {
+      throw .notFree(firstHeld(in: range))
+    }
+    return try prepare(head, order, mobility, kind)
+  }
+
+  /// The first frame that is not free; where others work, one that was not a moment ago.
+  private borrowing func firstHeld(in range: FrameRange) -> FrameNumber {
+    var frame = range.start
+    while frame < range.end, cache.tree.isFree(FrameRange(start: frame, count: FrameCount(1))) { frame += FrameCount(1) }
+    return min(frame, range.end - FrameCount(1))
   }
 
   /// Makes a folio of frames that are the caller's own.
   borrowing func prepare(
-    _ head: FrameNumber, _ order: Order, _ mobility: FrameMobility
+    _ head: FrameNumber, _ order: Order, _ mobility: FrameMobility, _ kind: FrameKind = .ordinary
   ) throws(FolioError) -> Folio {
     guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(head) }
     // The frame is free, so that nobody else writes its descriptor.
-    unsafe descriptor.pointee.setShape(FrameShape(.ordinary, order: order, mobility: mobility, zone: index))
+    unsafe descriptor.pointee.setShape(FrameShape(kind, order: order, mobility: mobility, zone: index))
     let isNew = heads.set(head)
     precondition(isNew, "a block was handed out twice")
     // From here on others may find the folio and take references.
     unsafe descriptor.pointee.unfreeze(.references(1))
-    return Folio(head: head, order: order)
+    return Folio(head: head, order: order, zone: index)
   }
 
   /// Gives a folio back. It must be referenced by its owner alone, and mapped by nobody.
@@ -81,6 +96,7 @@ extension FolioZone {
         try cache.free(head, shape.mobility, on: cpu)
       } else {
         try cache.tree.free(head, order: shape.order)
+        cache.count(taken: -Int64(shape.order.frames.rawValue), on: cpu)
       }
     } catch {
       preconditionFailure("the frames of a folio were free already")

@@ -72,7 +72,7 @@ extension FolioZone {
       unsafe part.pointee.unfreeze(.references(1))
     }
     while start < head + whole.frames {
-      body(Folio(head: start, order: order))
+      body(Folio(head: start, order: order, zone: index))
       start += order.frames
     }
   }
@@ -83,48 +83,6 @@ extension FolioZone {
   public borrowing func adopt(_ head: FrameNumber) throws(FolioError) -> Folio {
     let place = try find(head)
     guard place.head == head else { throw .tail(head, head: place.head) }
-    return Folio(head: head, order: place.order)
-  }
-}
-
-/// What a zone's books disagree about.
-public enum FolioZoneFault: Error, Hashable, Sendable {
-  case tree(FreeTreeFault)
-  /// A frame of a folio is free.
-  case freeInsideFolio(FrameNumber)
-  /// A folio's head has no reference, or no descriptor.
-  case headWithoutReference(FrameNumber)
-  /// Two folios overlap.
-  case overlap(FrameNumber)
-}
-
-extension FolioZone {
-  /// Recounts the zone from scratch: the tree and the caches, and each folio against them. Only while nobody uses the zone.
-  ///
-  /// - Returns: the frames of all folios together.
-  /// - Complexity: O(frames * levels).
-  @discardableResult public borrowing func checkInvariants() throws(FolioZoneFault) -> FrameCount {
-    do { try cache.checkInvariants() } catch { throw .tree(error) }
-    var held = FrameCount.zero
-    var frame = zone.start
-    while frame < zone.end {
-      guard heads.contains(frame) else {
-        frame += FrameCount(1)
-        continue
-      }
-      guard let descriptor = unsafe table.descriptor(frame), unsafe descriptor.pointee.counts.references > 0 else {
-        throw .headWithoutReference(frame)
-      }
-      let range = FrameRange(blockAt: frame, order: unsafe descriptor.pointee.shape.order)
-      guard zone.contains(range) else { throw .overlap(frame) }
-      for inner in range.start.rawValue..<range.end.rawValue {
-        let part = FrameNumber(inner)
-        if part > frame, heads.contains(part) { throw .overlap(part) }
-        if cache.tree.isFree(FrameRange(start: part, count: FrameCount(1))) { throw .freeInsideFolio(part) }
-      }
-      held += range.count
-      frame = range.end
-    }
-    return held
+    return Folio(head: head, order: place.order, zone: index)
   }
 }

@@ -15,65 +15,118 @@ public struct FolioZone: ~Copyable, Sendable {
   public let index: ZoneIndex
   /// The highest order that ``allocate(_:_:on:)`` serves. Linux: `MAX_PAGE_ORDER`.
   public let topOrder: Order
+  public let policy: PageblockPolicy
   let cache: CPUCache
   let heads: HeadMap
   let table: FrameTable
+  let pageblocks: PageblockMap
+  let tally: PageblockTally
+  let marks: ZoneMarks
 
-  /// Storage for a zone: three parts, each aligned to 64 bytes, zero, and in place until the zone's last use.
+  /// Storage for a zone: parts aligned to 64 bytes, zero, and in place until the zone's last use.
   @unsafe public struct Storage {
     let tree: UnsafeMutableRawBufferPointer
     let caches: UnsafeMutableRawBufferPointer
     let heads: UnsafeMutableRawBufferPointer
+    let pageblocks: UnsafeMutableRawBufferPointer
+    let words: UnsafeMutableRawPointer
 
-    /// - Parameter buffer: at least ``FolioZone/storageBytes(for:cpus:)``.
-    public init(_ buffer: UnsafeMutableRawBufferPointer, for frames: FrameCount, cpus: UInt32) {
-      let sizes = FolioZone.parts(frames, cpus)
-      precondition(buffer.count >= sizes.reduce(0, +), "storage is too small for the zone")
-      // The parts lie one after the other in the buffer, whose length was compared with their sum.
-      unsafe tree = UnsafeMutableRawBufferPointer(rebasing: buffer[..<sizes[0]])
-      unsafe caches = UnsafeMutableRawBufferPointer(rebasing: buffer[sizes[0]..<(sizes[0] + sizes[1])])
-      unsafe heads = UnsafeMutableRawBufferPointer(rebasing: buffer[(sizes[0] + sizes[1])..<sizes.reduce(0, +)])
+    /// - Parameter buffer: at least ``FolioZone/storageBytes(for:cpus:pageblock:)``.
+    public init(_ buffer: UnsafeMutableRawBufferPointer, for frames: FrameCount, cpus: UInt32, pageblock: Order) {
+      let sizes = FolioZone.parts(frames, cpus, pageblock)
+      guard let base = buffer.baseAddress, buffer.count >= sizes.reduce(0, +) else {
+        preconditionFailure("storage is too small for the zone")
+      }
+      var place = 0
+      func next(_ size: Int) -> UnsafeMutableRawBufferPointer {
+        defer { place += size }
+        // The parts lie one after the other in the buffer, whose length was compared with their sum.
+        return unsafe UnsafeMutableRawBufferPointer(start: base + place, count: size)
+      }
+      unsafe tree = next(sizes[0])
+      unsafe caches = next(sizes[1])
+      unsafe heads = next(sizes[2])
+      unsafe pageblocks = next(sizes[3])
+      unsafe words = base + place
     }
   }
 
-  private static func parts(_ frames: FrameCount, _ cpus: UInt32) -> [Int] {
-    [FreeTree.storageBytes(for: frames), CPUCache.storageBytes(cpus: cpus), HeadMap.storageBytes(for: frames)]
-      .map { Int($0.aligned(to: ByteCount(64), .up).rawValue) }
+  private static func parts(_ frames: FrameCount, _ cpus: UInt32, _ pageblock: Order) -> [Int] {
+    [
+      FreeTree.storageBytes(for: frames), CPUCache.storageBytes(cpus: cpus), HeadMap.storageBytes(for: frames),
+      PageblockMap.storageBytes(for: frames, order: max(pageblock, PageblockMap.smallestOrder)), ByteCount(128),
+    ].map { Int($0.aligned(to: ByteCount(64), .up).rawValue) }
   }
 
   /// The bytes that a zone of `frames` frames needs beside its descriptors: a little over two bits a frame.
-  public static func storageBytes(for frames: FrameCount, cpus: UInt32) -> ByteCount {
-    ByteCount(UInt64(parts(frames, cpus).reduce(0, +)))
+  ///
+  /// - Parameter pageblock: the order of ``PageblockPolicy``.
+  public static func storageBytes(for frames: FrameCount, cpus: UInt32, pageblock: Order) -> ByteCount {
+    ByteCount(UInt64(parts(frames, cpus, pageblock).reduce(0, +)))
   }
 
   /// Makes a zone of which nothing is free; ``release(_:)`` gives it its memory.
   ///
   /// - Parameters:
   ///   - table: descriptors of at least the zone's frames; its map outlives the zone.
-  ///   - topOrder: the policy; nil for none: every order that the zone has room for.
+  ///   - topOrder: nil for every order that the zone has room for.
   ///   - barrier: see ``CPUCacheCore``.
   public init(
-    zone: FrameRange, index: ZoneIndex, table: FrameTable, topOrder: Order?, storage: Storage, cpus: UInt32,
-    barrier: @escaping @Sendable () -> Void
+    zone: FrameRange, index: ZoneIndex, table: FrameTable, topOrder: Order?, policy: PageblockPolicy, storage: Storage,
+    cpus: UInt32, barrier: @escaping @Sendable () -> Void
   ) {
     let tree = unsafe FreeTree(zone: zone, storage: storage.tree)
     self.topOrder = topOrder.map { min($0, tree.highestOrder) } ?? tree.highestOrder
     cache = unsafe CPUCache(tree: tree, cpus: cpus, storage: storage.caches, barrier: barrier)
     heads = unsafe HeadMap(zone: zone, storage: storage.heads)
+    pageblocks = unsafe PageblockMap(zone: zone, order: policy.order, storage: storage.pageblocks)
+    tally = unsafe PageblockTally(storage.words)
+    marks = unsafe ZoneMarks(storage.words + 64)
+    self.policy = policy
     self.zone = zone
     self.index = index
     self.table = table
   }
 
-  /// Gives the zone frames that it does not have yet, whatever their number: boot memory, or a range taken from it before.
+  /// Gives the zone frames that it does not have yet, whatever their number.
+  ///
+  /// - Complexity: O(log frames). Linux: `memblock_free_pages`, `adjust_managed_page_count`.
+  public borrowing func manage(_ range: FrameRange) throws(FreeTreeError) {
+    try cache.tree.release(range)
+    cache.count(given: Int64(range.count.rawValue))
+    marks.changeManaged(by: Int64(range.count.rawValue))
+  }
+
+  /// Takes exactly these free frames from the zone, for good.
+  ///
+  /// - Throws: as ``claim(_:)``.
+  public borrowing func forget(_ range: FrameRange) throws(FreeTreeError) {
+    try take(exactly: range)
+    marks.changeManaged(by: -Int64(range.count.rawValue))
+  }
+
+  /// Takes exactly these free frames out of the zone, without making a folio of them. The zone keeps account of them until
+  /// ``release(_:)``.
+  ///
+  /// - Throws: ``FreeTreeError/outsideZone``, or ``FreeTreeError/notFree`` where a frame is held; the zone is as before then.
+  public borrowing func claim(_ range: FrameRange) throws(FreeTreeError) {
+    try take(exactly: range)
+    marks.changeClaimed(by: Int64(range.count.rawValue))
+  }
+
+  /// Gives back frames that were claimed.
   ///
   /// - Complexity: O(log frames).
-  public borrowing func release(_ range: FrameRange) throws(FreeTreeError) { try cache.tree.release(range) }
+  public borrowing func release(_ range: FrameRange) throws(FreeTreeError) {
+    try cache.tree.release(range)
+    cache.count(given: Int64(range.count.rawValue))
+    marks.changeClaimed(by: -Int64(range.count.rawValue))
+  }
 
-  /// Takes exactly these free frames out of the zone, without making a folio of them.
-  public borrowing func claim(_ range: FrameRange) throws(FreeTreeError) {
+  borrowing func take(exactly range: FrameRange) throws(FreeTreeError) {
     cache.drain()
     try cache.tree.claim(range)
+    cache.count(given: -Int64(range.count.rawValue))
   }
 
   /// Gives back what the caches of all processors keep. See ``CPUCacheCore/drain()``.
@@ -81,6 +134,23 @@ public struct FolioZone: ~Copyable, Sendable {
 
   /// Frames that are free, cached ones included. Exact while nobody else uses the zone.
   public borrowing func freeFrames() -> FrameCount { cache.tree.freeFrames() + cache.cachedFrames() }
+
+  /// Frames that are free in the tree; those in caches count as taken. Exact while nobody else uses the zone.
+  public borrowing func freeInTree() -> FrameCount { cache.tree.freeFrames() }
+
+  /// See ``FreeTreeCore/freeBlocks(upTo:)``.
+  public borrowing func freeBlocks(upTo top: Order) -> [BlockCount] { cache.tree.freeBlocks(upTo: top) }
+
+  /// What pageblocks went through. Exact while nobody else uses the zone.
+  public var pageblockCounts: PageblockCounts { tally.counts }
+
+  /// What the pageblock of `frame` is for. Traps outside the zone.
+  ///
+  /// Linux: `get_pageblock_migratetype`.
+  public func mobility(ofPageblockOf frame: FrameNumber) -> FrameMobility {
+    precondition(zone.contains(frame), "frame outside the zone")
+    return pageblocks.mobility(of: frame)
+  }
 
   borrowing func largestFree() -> FrameCount { cache.tree.largestFreeOrder().map { $0.frames } ?? .zero }
 }

@@ -6,6 +6,9 @@ public import MemoryUnits
   @usableFromInline var inFlight = false
   /// Whether to look even where an earlier search found nothing. A note of that can be wrong for a moment, while others free.
   @usableFromInline var isThorough = false
+  /// Whether the search is for something that will partly go back: what it takes stays on its way, as others see it, until the
+  /// caller calls ``FreeTreeCore/endMotion()``.
+  @usableFromInline var keepsMotion = false
   @inlinable init() {}
 }
 
@@ -20,17 +23,49 @@ extension FreeTreeCore {
   ///
   /// Threads: any. Linux: `__rmqueue_smallest`; there the smallest sufficient block of a list, here the extreme place.
   @inlinable public borrowing func allocate(_ order: Order, from placement: Placement) -> FrameNumber? {
+    allocate(order, from: placement, in: Everywhere())
+  }
+
+  /// Takes a free block of `order` of which the filter lets every frame be taken.
+  ///
+  /// - Parameter keepsMotion: see ``Search/keepsMotion``; only where a block is returned.
+  @inlinable borrowing func allocate(
+    _ order: Order, from placement: Placement, in filter: some TreeFilter, keepsMotion: Bool = false
+  ) -> FrameNumber? {
     let order = Int(order.rawValue)
     let level = order / 9
     guard level <= top else { return nil }
     while true {
       let before = motionNow
       var search = Search()
-      if let frame = find(order: order, placement, &search) { return FrameNumber(rawValue: frame) }
+      search.keepsMotion = keepsMotion
+      if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
       search.isThorough = true
-      if let frame = find(order: order, placement, &search) { return FrameNumber(rawValue: frame) }
+      if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
       if isDefinite(since: before, search) { return nil }
     }
+  }
+
+  /// Takes a free block of `order` inside the naturally aligned `block`, of which a part may lie outside the zone.
+  ///
+  /// - Complexity: as ``allocate(_:from:)``.
+  borrowing func allocate(
+    _ order: Order, from placement: Placement, inside block: FrameRange, keepsMotion: Bool = false
+  ) -> FrameNumber? {
+    let range = block.intersection(zone)
+    let aligned = range.aligned(to: order.frames, .down)
+    guard !aligned.isEmpty, range.contains(aligned) else { return nil }
+    // Where the whole block is a part of something free, its ends are as good as any place, and no search gets there.
+    for start in [aligned.start, aligned.end - order.frames] {
+      var search = Search()
+      search.keepsMotion = keepsMotion
+      if isBelowWhollyFree(place(of: start.rawValue, order: Int(order.rawValue)).0.node),
+        claimBlock(start.rawValue, order: Int(order.rawValue), &search)
+      {
+        return start
+      }
+    }
+    return allocate(order, from: placement, in: Inside(range: range), keepsMotion: keepsMotion)
   }
 
   /// Whether a search that began at `before` and found nothing may say so.
@@ -39,7 +74,7 @@ extension FreeTreeCore {
   }
 
   /// One search of the whole tree.
-  @inlinable func find(order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
+  @inlinable func find(order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search) -> UInt64? {
     let topLevel = unsafe levels[top]
     let level = order / 9
     for step in 0..<topLevel.nodes {
@@ -47,7 +82,8 @@ extension FreeTreeCore {
       let node = TreeNode(level: top, number: topLevel.first &+ offset)
       let frame =
         top == level
-        ? findHere(node, order: order, placement, &search) : findBelow(node, order: order, placement, &search)
+        ? findHere(node, order: order, placement, in: filter, &search)
+        : findBelow(node, order: order, placement, in: filter, &search)
       if let frame { return frame }
     }
     return nil
@@ -55,14 +91,18 @@ extension FreeTreeCore {
 
   /// A block of the node's own orders.
   @inlinable @inline(__always)
-  func findHere(_ node: TreeNode, order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
-    guard let run = takeRun(view(node), power: order &- 9 &* node.level, placement, &search) else { return nil }
+  func findHere(
+    _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> UInt64? {
+    guard let run = takeRun(view(node), power: order &- 9 &* node.level, placement, in: filter, &search) else { return nil }
     return node.frame(run.slot)
   }
 
   /// A block below the node: in the first child that has one.
   @inlinable
-  func findBelow(_ node: TreeNode, order: Int, _ placement: Placement, _ search: inout Search) -> UInt64? {
+  func findBelow(
+    _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> UInt64? {
     let view = view(node)
     // A node of leaves keeps a note too; its own free children are leaves, any of which would do.
     let isNoted = node.level == 1
@@ -72,24 +112,32 @@ extension FreeTreeCore {
       let word = placement == .lowest ? step : 7 &- step
       var left = ~UInt64(0)
       while true {
-        let candidates = (view.freeWord(word) | view.partialWord(word)) & left
+        let usable = filter.usable(node, word) & left
+        let candidates = (view.freeWord(word) & usable) | (view.partialWord(word) & filter.some(node, word) & left)
         guard candidates != 0 else { break }
         let bit = preferredBit(candidates, placement)
         left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))
         let slot = word &<< 6 | bit
-        if view.isFree(slot), let frame = split(view, slot, order: order, placement, &search) { return frame }
+        if usable &>> UInt64(truncatingIfNeeded: bit) & 1 != 0, view.isFree(slot),
+          let frame = split(view, slot, order: order, placement, &search)
+        {
+          return frame
+        }
         guard view.isPartial(slot) else { continue }
         let child = node.child(slot)
         let frame =
           child.level == order / 9
-          ? findHere(child, order: order, placement, &search) : findBelow(child, order: order, placement, &search)
+          ? findHere(child, order: order, placement, in: filter, &search)
+          : findBelow(child, order: order, placement, in: filter, &search)
         guard let frame else { continue }
         // Only a thorough search comes here past a note: the note was wrong.
         if isNoted && search.isThorough { view.forgetNote() }
         return frame
       }
     }
-    if isNoted && note.available == 0 && !search.inFlight { view.note(noRunOf: order, since: note) }
+    if isNoted && note.available == 0 && !search.inFlight && filter.isEverything(below: node) {
+      view.note(noRunOf: order, since: note)
+    }
     return nil
   }
 
@@ -98,8 +146,11 @@ extension FreeTreeCore {
     _ view: NodeView, _ slot: Int, order: Int, _ placement: Placement, _ search: inout Search
   ) -> UInt64? {
     beginMotion()
-    defer { endMotion() }
-    guard takeChild(view, slot, &search) else { return nil }
+    guard takeChild(view, slot, &search) else {
+      endMotion()
+      return nil
+    }
+    defer { if !search.keepsMotion { endMotion() } }
     let start = view.node.frame(slot)
     let level = view.node.level
     let size = UInt64(1) &<< UInt64(truncatingIfNeeded: order)

@@ -23,6 +23,54 @@ extension FreeTreeCore {
     return best.map { Order(UInt8(truncatingIfNeeded: $0)) }
   }
 
+  /// How many free blocks there are of each order, from 0 to `top`, when free memory is cut into the largest naturally aligned
+  /// blocks of at most that order.
+  ///
+  /// Exact while nobody else is in the tree.
+  /// - Complexity: O(nodes that are partly free). Linux: `nr_free` of each `struct free_area`, as in `/proc/buddyinfo`.
+  public borrowing func freeBlocks(upTo top: Order) -> [BlockCount] {
+    var counts = [BlockCount](repeating: .zero, count: Int(top.rawValue) + 1)
+    forEachFreeBlock { _, order in
+      let index = min(order, top)
+      counts[Int(index.rawValue)] += BlockCount(1 << UInt64(order.rawValue - index.rawValue))
+    }
+    return counts
+  }
+
+  /// Calls `body` with each largest naturally aligned free block. Exact while nobody else is in the tree.
+  ///
+  /// - Complexity: O(nodes that are partly free + blocks). In no order.
+  public borrowing func forEachFreeBlock(_ body: (FrameNumber, Order) -> Void) {
+    forEachTopNode { forEachFreeBlock($0, body) }
+  }
+
+  private func forEachFreeBlock(_ node: TreeNode, _ body: (FrameNumber, Order) -> Void) {
+    let view = view(node)
+    var slot = 0
+    while let start = nextSlot(in: view, isSet: true, from: slot) {
+      let end = nextSlot(in: view, isSet: false, from: start) ?? 512
+      var blocks = AlignedBlocks(UInt64(start), UInt64(end))
+      while let (first, power) = blocks.pop() {
+        body(FrameNumber(rawValue: node.frame(Int(first))), Order(UInt8(truncatingIfNeeded: 9 * node.level + power)))
+      }
+      slot = end
+    }
+    guard node.level > 0 else { return }
+    forEachSlot(view.partialWord) { forEachFreeBlock(node.child($0), body) }
+  }
+
+  /// The first slot from `start` on whose free bit is set, or clear.
+  private func nextSlot(in view: NodeView, isSet: Bool, from start: Int) -> Int? {
+    var place = start
+    while place < 512 {
+      let word = view.freeWord(place >> 6)
+      let wanted = (isSet ? word : ~word) & (~0 << UInt64(place & 63))
+      if wanted != 0 { return place & ~63 | wanted.trailingZeroBitCount }
+      place = (place | 63) + 1
+    }
+    return nil
+  }
+
   borrowing func forEachTopNode(_ body: (TreeNode) -> Void) {
     let topLevel = unsafe levels[top]
     for offset in 0..<topLevel.nodes { body(TreeNode(level: top, number: topLevel.first + offset)) }
@@ -38,7 +86,7 @@ extension FreeTreeCore {
 
   func largestFreeOrder(_ node: TreeNode) -> Int? {
     let view = view(node)
-    for power in stride(from: 8, through: 0, by: -1) where findRun(view, power: power, .lowest) != nil {
+    for power in stride(from: 8, through: 0, by: -1) where findRun(view, power: power, .lowest, in: Everywhere()) != nil {
       return 9 * node.level + power
     }
     guard node.level > 0 else { return nil }
@@ -59,4 +107,11 @@ extension FreeTreeCore {
       }
     }
   }
+}
+
+/// An amount of blocks.
+@frozen public struct BlockCount: Amount {
+  public let rawValue: UInt64
+  @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
+  public var description: String { String(rawValue) }
 }

@@ -4,11 +4,11 @@ extension FreeTreeCore {
   // MARK: Taking
 
   /// The place of a free run as `placement` prefers it, or nil. A look only: it may be gone at once.
-  @inlinable func findRun(_ view: NodeView, power: Int, _ placement: Placement) -> SlotRun? {
+  @inlinable func findRun(_ view: NodeView, power: Int, _ placement: Placement, in filter: some TreeFilter) -> SlotRun? {
     if power <= 6 {
       for step in 0..<8 {
         let word = placement == .lowest ? step : 7 &- step
-        let starts = runStarts(view.freeWord(word), power: power)
+        let starts = runStarts(view.freeWord(word) & filter.usable(view.node, word), power: power)
         if starts != 0 { return SlotRun(slot: word &<< 6 | preferredBit(starts, placement), power: power) }
       }
       return nil
@@ -17,7 +17,7 @@ extension FreeTreeCore {
     for step in 0..<(8 &>> (power &- 6)) {
       let first = (placement == .lowest ? step : (8 &>> (power &- 6)) &- 1 &- step) &* words
       var all = ~UInt64(0)
-      for word in first..<(first &+ words) { all &= view.freeWord(word) }
+      for word in first..<(first &+ words) { all &= view.freeWord(word) & filter.usable(view.node, word) }
       if all == ~0 { return SlotRun(slot: first &<< 6, power: power) }
     }
     return nil
@@ -46,29 +46,34 @@ extension FreeTreeCore {
 
   /// Takes a run of 2^`power` free children out of the node, or returns nil. Sets `inFlight` where bits were seen that the count
   /// does not cover, or that changed meanwhile: someone is at work here.
-  @inlinable func takeRun(_ view: NodeView, power: Int, _ placement: Placement, _ search: inout Search) -> SlotRun? {
+  @inlinable func takeRun(
+    _ view: NodeView, power: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> SlotRun? {
     let amount = UInt16(1) &<< UInt16(truncatingIfNeeded: power)
     let before = view.state
     // The notes of the nodes above are about leaves: here one line is looked at in any case.
     let isLeaf = view.node.level == 0
     if isLeaf && before.rulesOut(power: power) && !search.isThorough { return nil }
-    guard var run = findRun(view, power: power, placement) else {
-      if isLeaf && !view.note(noRunOf: power, since: before) { search.inFlight = true }
+    guard var run = findRun(view, power: power, placement, in: filter) else {
+      if isLeaf && filter.isEverything(below: view.node) && !view.note(noRunOf: power, since: before) { search.inFlight = true }
       return nil
     }
+    if search.keepsMotion { beginMotion() }
     guard let remaining = view.reserve(amount) else {
+      if search.keepsMotion { endMotion() }
       search.inFlight = true
       return nil
     }
     observer.reached(.reserved)
     while !clearRun(view, run) {
       // Others took of it since. A single bit is there for everyone who took one from the count: a search that passed it by is
-      // repeated. Longer runs may all be broken up.
-      if let another = findRun(view, power: power, placement) {
+      // repeated. Longer runs may all be broken up, and of what a filter lets through there may be less than was counted.
+      if let another = findRun(view, power: power, placement, in: filter) {
         run = another
-      } else if power > 0 {
+      } else if power > 0 || !filter.isEverything(below: view.node) {
         search.inFlight = true
         settle(view, amount)
+        if search.keepsMotion { endMotion() }
         return nil
       }
     }

@@ -60,6 +60,21 @@ extension FreeTreeCore {
     }
   }
 
+  /// The first free frame of `range`, or nil. Exact while nobody else is in the tree.
+  ///
+  /// - Complexity: O(log(frames) * levels) where nothing is free.
+  borrowing func firstFree(in range: FrameRange) -> FrameNumber? {
+    var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
+    while let (start, order) = blocks.pop() {
+      let (view, run) = place(of: start, order: order)
+      guard isAnyFree(view, run) else { continue }
+      var frame = start
+      while !isFreeInTree(frame), !isBelowWhollyFree(TreeNode(level: 0, covering: frame)) { frame += 1 }
+      return FrameNumber(rawValue: frame)
+    }
+    return nil
+  }
+
   func isFreeNow(_ range: FrameRange) -> Bool {
     var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
     while let (start, order) = blocks.pop() {
@@ -74,7 +89,9 @@ extension FreeTreeCore {
   /// Takes the block, from its own node or out of the ancestor that is wholly free.
   func claimBlock(_ start: UInt64, order: Int, _ search: inout Search) -> Bool {
     let (own, run) = place(of: start, order: order)
+    if search.keepsMotion { beginMotion() }
     if takeExactly(own, run, &search) { return true }
+    if search.keepsMotion { endMotion() }
     var node = own.node
     while node.level < top {
       let slot = node.slotInParent
@@ -82,8 +99,11 @@ extension FreeTreeCore {
       let view = view(node)
       guard view.isFree(slot) else { continue }
       beginMotion()
-      defer { endMotion() }
-      guard takeChild(view, slot, &search) else { return false }
+      guard takeChild(view, slot, &search) else {
+        endMotion()
+        return false
+      }
+      defer { if !search.keepsMotion { endMotion() } }
       carve(block: start, order: order, below: node.level)
       return true
     }

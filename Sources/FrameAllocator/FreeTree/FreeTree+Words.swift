@@ -26,13 +26,15 @@ import MemoryUnits
 extension FreeTreeCore {
   /// Takes all free frames of one word, at the preferred end of the leaves that `isWelcome`, or nil where none of these has any.
   @usableFromInline func takeWord(
-    _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
+    _ placement: Placement, in filter: some TreeFilter, where isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
   ) -> FrameWord? {
     let topLevel = unsafe levels[top]
     for step in 0..<topLevel.nodes {
       let offset = placement == .lowest ? step : topLevel.nodes &- 1 &- step
       let node = TreeNode(level: top, number: topLevel.first &+ offset)
-      let word = top == 0 ? wordHere(node, placement, &search) : wordBelow(node, placement, in: isWelcome, &search)
+      let word =
+        top == 0
+        ? wordHere(node, placement, in: filter, &search) : wordBelow(node, placement, in: filter, where: isWelcome, &search)
       if let word { return word }
     }
     return nil
@@ -40,33 +42,35 @@ extension FreeTreeCore {
 
   /// Takes all free frames of one word of `neighbourhood`, or nil where it has none; the tree has more than one level.
   @usableFromInline func takeWord(
-    of neighbourhood: Neighbourhood, _ placement: Placement, _ search: inout Search
+    of neighbourhood: Neighbourhood, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> FrameWord? {
     let node = TreeNode(level: 1, number: neighbourhood.number &>> 4)
     let half = Int(truncatingIfNeeded: neighbourhood.number & 1)
     return wordBelow(
       node, word: Int(truncatingIfNeeded: neighbourhood.number &>> 1 & 7), mask: half == 0 ? 0xffff_ffff : 0xffff_ffff_0000_0000,
-      placement, in: { _ in true }, &search)
+      placement, in: filter, where: { _ in true }, &search)
   }
 
   func wordBelow(
-    _ node: TreeNode, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
+    _ node: TreeNode, _ placement: Placement, in filter: some TreeFilter, where isWelcome: (Neighbourhood) -> Bool,
+    _ search: inout Search
   ) -> FrameWord? {
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
-      if let found = wordBelow(node, word: word, mask: ~0, placement, in: isWelcome, &search) { return found }
+      if let found = wordBelow(node, word: word, mask: ~0, placement, in: filter, where: isWelcome, &search) { return found }
     }
     return nil
   }
 
   func wordBelow(
-    _ node: TreeNode, word: Int, mask: UInt64, _ placement: Placement, in isWelcome: (Neighbourhood) -> Bool,
-    _ search: inout Search
+    _ node: TreeNode, word: Int, mask: UInt64, _ placement: Placement, in filter: some TreeFilter,
+    where isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
   ) -> FrameWord? {
     let view = view(node)
     var left = mask
     while true {
-      let candidates = (view.freeWord(word) | view.partialWord(word)) & left
+      let usable = filter.usable(node, word) & left
+      let candidates = (view.freeWord(word) & usable) | (view.partialWord(word) & filter.some(node, word) & left)
       guard candidates != 0 else { return nil }
       let bit = preferredBit(candidates, placement)
       left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))
@@ -74,32 +78,39 @@ extension FreeTreeCore {
       let child = node.child(slot)
       // Of a larger child that is wholly free, the part that would be taken decides.
       if node.level == 1, !isWelcome(Neighbourhood(ofLeaf: child.number)) { continue }
-      if view.isFree(slot), let frame = split(view, slot, order: 6, placement, &search) {
+      if usable &>> UInt64(truncatingIfNeeded: bit) & 1 != 0, view.isFree(slot),
+        let frame = split(view, slot, order: 6, placement, &search)
+      {
         return FrameWord(number: frame &>> 6, bits: ~0)
       }
       guard view.isPartial(slot) else { continue }
-      let found = child.level == 0 ? wordHere(child, placement, &search) : wordBelow(child, placement, in: isWelcome, &search)
+      let found =
+        child.level == 0
+        ? wordHere(child, placement, in: filter, &search) : wordBelow(child, placement, in: filter, where: isWelcome, &search)
       if let found { return found }
     }
   }
 
   /// Takes all free frames of the leaf's preferred word that has any.
-  func wordHere(_ node: TreeNode, _ placement: Placement, _ search: inout Search) -> FrameWord? {
+  func wordHere(
+    _ node: TreeNode, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> FrameWord? {
     let view = view(node)
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
+      let usable = filter.usable(node, word)
       var seen = view.freeWord(word)
-      guard seen != 0 else { continue }
-      let wanted = UInt16(truncatingIfNeeded: seen.nonzeroBitCount)
+      guard seen & usable != 0 else { continue }
+      let wanted = UInt16(truncatingIfNeeded: (seen & usable).nonzeroBitCount)
       let (taken, remaining) = view.reserve(upTo: wanted)
       guard taken != 0 else {
         search.inFlight = true
         return nil
       }
       observer.reached(.reserved)
-      while seen != 0 {
+      while seen & usable != 0 {
         // The lowest `taken` bits of what is there now.
-        var keep: UInt64 = seen
+        var keep = seen & usable
         var count = keep.nonzeroBitCount
         while count > Int(taken) {
           keep &= ~(1 &<< UInt64(truncatingIfNeeded: 63 &- keep.leadingZeroBitCount))

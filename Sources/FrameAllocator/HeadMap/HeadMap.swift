@@ -113,6 +113,20 @@ import Synchronization
     return nil
   }
 
+  /// The first start from `place` on, or nil.
+  ///
+  /// - Complexity: O(frames in between / 64).
+  public borrowing func next(from place: FrameNumber) -> FrameNumber? {
+    guard place < zone.end else { return nil }
+    var frame = max(place, zone.start).rawValue
+    while frame < zone.end.rawValue {
+      let bits = unsafe levels[0].load(frame >> 9, Int(frame >> 6 & 7)) & ~0 << (frame & 63)
+      if bits != 0 { return FrameNumber(rawValue: frame & ~63 + UInt64(bits.trailingZeroBitCount)) }
+      frame = (frame | 63) + 1
+    }
+    return nil
+  }
+
   /// The highest level that has a bit for a block that starts at `frame`.
   @inlinable @inline(__always) func highestLevel(_ frame: UInt64) -> Int {
     // Nearly all blocks start in the middle of a line; the division is for the others.

@@ -1,0 +1,51 @@
+import FrameMap
+public import MemoryUnits
+import Synchronization
+
+/// What a zone's books disagree about.
+public enum FolioZoneFault: Error, Hashable, Sendable {
+  case tree(FreeTreeFault)
+  case heads(HeadMapFault)
+  /// A frame of a folio is free.
+  case freeInsideFolio(FrameNumber)
+  /// A folio's head has no reference, or no descriptor.
+  case headWithoutReference(FrameNumber)
+  /// Two folios overlap.
+  case overlap(FrameNumber)
+  /// The gauge says other than what was counted.
+  case gauge(counted: FrameCount, said: Int64)
+  /// Frames that are free, in folios and claimed do not add up to what the zone was given.
+  case balance(managed: FrameCount, free: FrameCount, folios: FrameCount, claimed: FrameCount)
+}
+
+extension FolioZone {
+  /// Recounts the zone from scratch: the tree, the caches and the gauge, and each folio against them. Only while nobody uses the
+  /// zone.
+  ///
+  /// - Returns: the frames of all folios together.
+  /// - Complexity: O(nodes of the tree + folios * levels).
+  @discardableResult public borrowing func checkInvariants() throws(FolioZoneFault) -> FrameCount {
+    do { try cache.checkInvariants() } catch { throw .tree(error) }
+    do { try heads.checkInvariants() } catch { throw .heads(error) }
+    var held = FrameCount.zero
+    var place = zone.start
+    while let head = heads.next(from: place) {
+      guard let descriptor = unsafe table.descriptor(head), unsafe descriptor.pointee.counts.references > 0 else {
+        throw .headWithoutReference(head)
+      }
+      let range = FrameRange(blockAt: head, order: unsafe descriptor.pointee.shape.order)
+      guard zone.contains(range) else { throw .overlap(head) }
+      if let next = heads.next(from: head + FrameCount(1)), next < range.end { throw .overlap(next) }
+      if let free = cache.tree.firstFree(in: range) { throw .freeInsideFolio(free) }
+      held += range.count
+      place = range.end
+    }
+    let inTree = cache.tree.freeFrames()
+    guard cache.gauge() == Int64(inTree.rawValue) else { throw .gauge(counted: inTree, said: cache.gauge()) }
+    let free = inTree + cache.cachedFrames()
+    guard free + held + marks.claimed == marks.managed else {
+      throw .balance(managed: marks.managed, free: free, folios: held, claimed: marks.claimed)
+    }
+    return held
+  }
+}

@@ -1,0 +1,202 @@
+import FrameMap
+import MemoryUnits
+
+// Where a request's frames come from: a cache, pageblocks of its own mobility, a wholly free pageblock, others' pageblocks.
+
+extension FolioZone {
+  /// Frames for a request, or nil where the zone has none that it may give.
+  borrowing func take(_ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    if order == Order(0) { return takeFrame(mobility, on: cpu) }
+    guard let head = takeBlock(order, mobility) ?? takeBlockAfterDrain(order, mobility) else { return nil }
+    cache.count(taken: Int64(order.frames.rawValue), on: cpu)
+    return head
+  }
+
+  private borrowing func takeFrame(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    if let frame = cache.takeCached(mobility, on: cpu) { return frame }
+    if let frame = cache.refill(mobility, on: cpu, { claimWord($0, mobility) }) { return frame }
+    // What is left lies in other processors' caches.
+    cache.drain()
+    return cache.refill(mobility, on: cpu, { claimWord($0, mobility) })
+  }
+
+  /// A word for a cache: out of the request's own pageblocks, or as many frames of another one.
+  private borrowing func claimWord(_ cell: CacheCell, _ mobility: FrameMobility) -> FrameWord? {
+    let own = OwnPageblocks(mobility: mobility, marks: pageblocks)
+    if let word = cache.claimWord(cell, mobility.placement, in: own) { return word }
+    // As many frames as a cell keeps in a word, or all of a smaller pageblock.
+    let order = min(Order(6), pageblocks.order)
+    if let head = takeOutOfWholePageblock(order, mobility) ?? fallBack(order, mobility) { return word(head, order) }
+    return fallBack(Order(0), mobility).map { word($0, Order(0)) }
+  }
+
+  private func word(_ head: FrameNumber, _ order: Order) -> FrameWord {
+    let bits = order == Order(6) ? ~0 : (UInt64(1) << order.frames.rawValue) - 1
+    return FrameWord(number: head.rawValue >> 6, bits: bits << (head.rawValue & 63))
+  }
+
+  /// Frames in caches keep their neighbours from coalescing.
+  private borrowing func takeBlockAfterDrain(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+    cache.drain()
+    return takeBlock(order, mobility)
+  }
+
+  private borrowing func takeBlock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+    if order >= pageblocks.order {
+      guard let head = takeWholePageblocks(order, mobility, keepsMotion: false) else { return nil }
+      pageblocks.set(mobility, over: FrameRange(blockAt: head, order: order))
+      return head
+    }
+    let own = OwnPageblocks(mobility: mobility, marks: pageblocks)
+    return cache.tree.allocate(order, from: mobility.placement, in: own) ?? takeOutOfWholePageblock(order, mobility)
+      ?? fallBack(order, mobility)
+  }
+
+  // MARK: Wholly free pageblocks
+
+  /// A block of whole pageblocks; a request that cannot move takes it from a group that is spoilt already, where there is one.
+  private borrowing func takeWholePageblocks(
+    _ order: Order, _ mobility: FrameMobility, keepsMotion: Bool
+  ) -> FrameNumber? {
+    let spoils = mobility == .unmovable || mobility == .reclaimable
+    if spoils, let group = policy.groupOrder, order < group,
+      let head = inSpoiltGroups(group, { cache.tree.allocate(order, from: .lowest, inside: $0, keepsMotion: keepsMotion) })
+    {
+      return head
+    }
+    return cache.tree.allocate(order, from: mobility.placement, in: Everywhere(), keepsMotion: keepsMotion)
+  }
+
+  /// A block of less than a pageblock: a wholly free pageblock becomes the request's, and the rest of it stays free.
+  private borrowing func takeOutOfWholePageblock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+    // Between the two steps the rest of the pageblock is nowhere to be found; searches wait for it.
+    guard let start = takeWholePageblocks(pageblocks.order, mobility, keepsMotion: true) else { return nil }
+    defer { cache.tree.endMotion() }
+    let pageblock = FrameRange(blockAt: start, order: pageblocks.order)
+    if pageblocks.mobility(of: start) != mobility { pageblocks.set(mobility, over: pageblock) }
+    tally.add(.claimed)
+    let head = mobility.placement == .lowest ? pageblock.start : pageblock.end - order.frames
+    let end = head + order.frames
+    if pageblock.start < head { cache.tree.putBlocks(pageblock.start.rawValue, head.rawValue) }
+    if end < pageblock.end { cache.tree.putBlocks(end.rawValue, pageblock.end.rawValue) }
+    return head
+  }
+
+  /// What `body` finds in the lowest group that has unmovable or reclaimable pageblocks.
+  ///
+  /// - Complexity: O(groups) at worst, a word of marks for each 32 or 64 pageblocks.
+  private borrowing func inSpoiltGroups(_ order: Order, _ body: (FrameRange) -> FrameNumber?) -> FrameNumber? {
+    var start = zone.start.aligned(to: order.frames, .down)
+    while start < zone.end {
+      let group = FrameRange(start: start, count: order.frames)
+      if pageblocks.isSpoilt(group), let found = body(group) { return found }
+      start = group.end
+    }
+    return nil
+  }
+
+  // MARK: Others' pageblocks
+
+  /// Frames from a pageblock of another mobility: a request that is large, or cannot move, looks for the largest free block, so
+  /// that it spoils one pageblock and not many; a small movable one takes the smallest that serves.
+  ///
+  /// Linux: `find_suitable_fallback`, `can_steal_fallback`.
+  private borrowing func fallBack(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+    guard policy.fallback == .stealOrPollute else { return nil }
+    if mobility != .movable, let group = policy.groupOrder,
+      let head = inSpoiltGroups(group, { fallBack(order, mobility, inside: $0) })
+    {
+      return head
+    }
+    return fallBack(order, mobility, inside: zone)
+  }
+
+  private borrowing func fallBack(_ order: Order, _ mobility: FrameMobility, inside range: FrameRange) -> FrameNumber? {
+    let largest = pageblocks.order.rawValue - 1
+    let mayStealSmall = mobility != .movable
+    for found in stride(from: largest, through: order.rawValue, by: -1).map({ Order($0) }) {
+      guard mayStealSmall || found.rawValue >= pageblocks.order.rawValue / 2 else { break }
+      for other in mobility.fallbacks {
+        if let block = takeForeign(found, order, other, mobility, inside: range, maySteal: true) { return block }
+      }
+    }
+    guard !mayStealSmall else { return nil }
+    for found in stride(from: order.rawValue, through: largest, by: 1).map({ Order($0) }) {
+      for other in mobility.fallbacks {
+        if let block = takeForeign(found, order, other, mobility, inside: range, maySteal: false) { return block }
+      }
+    }
+    return nil
+  }
+
+  /// Takes a block of `found` frames out of another mobility's pageblocks, keeps `order` of it and puts the rest back.
+  private borrowing func takeForeign(
+    _ found: Order, _ order: Order, _ other: FrameMobility, _ mobility: FrameMobility, inside range: FrameRange, maySteal: Bool
+  ) -> FrameNumber? {
+    let others = OwnPageblocks(mobility: other, marks: pageblocks)
+    let start =
+      range == zone
+      ? cache.tree.allocate(found, from: mobility.placement, in: others, keepsMotion: true)
+      : cache.tree.allocate(found, from: mobility.placement, in: Both(others, Inside(range: range)), keepsMotion: true)
+    guard let start else { return nil }
+    defer { cache.tree.endMotion() }
+    let block = FrameRange(blockAt: start, order: found)
+    let pageblock = pageblocks.pageblock(of: start).intersection(zone)
+    if maySteal, isWorthStealing(pageblock, block, for: mobility) {
+      pageblocks.set(mobility, over: pageblock)
+      tally.add(.stolen)
+    } else {
+      tally.add(.polluted)
+    }
+    let head = mobility.placement == .lowest ? block.start : block.end - order.frames
+    let end = head + order.frames
+    if block.start < head { cache.tree.putBlocks(block.start.rawValue, head.rawValue) }
+    if end < block.end { cache.tree.putBlocks(end.rawValue, block.end.rawValue) }
+    return head
+  }
+
+  /// Whether at least half of a pageblock is free, or used by what is like the request. `taken` is free but for the caller.
+  ///
+  /// Linux: `move_freepages_block` and the comparison after it.
+  private borrowing func isWorthStealing(_ pageblock: FrameRange, _ taken: FrameRange, for mobility: FrameMobility) -> Bool {
+    var good = taken.count
+    var frame = pageblock.start
+    while frame < pageblock.end {
+      if taken.contains(frame) {
+        frame = taken.end
+      } else if let place = try? find(frame) {
+        let end = min(place.frames.end, pageblock.end)
+        if let head = unsafe table.descriptor(place.head), unsafe head.pointee.shape.mobility.isLike(mobility) {
+          good += end - frame
+        }
+        frame = end
+      } else {
+        if cache.tree.isFreeNow(FrameRange(start: frame, count: FrameCount(1))) { good += FrameCount(1) }
+        frame += FrameCount(1)
+      }
+    }
+    return good.rawValue >= pageblocks.order.frames.rawValue / 2
+  }
+}
+
+extension FrameMobility {
+  /// Whether frames of both may share a pageblock without harm: neither moves, or both do.
+  fileprivate func isLike(_ other: FrameMobility) -> Bool {
+    (self == .movable || self == .contiguous) == (other == .movable || other == .contiguous)
+  }
+}
+
+/// What two filters let through.
+struct Both<First: TreeFilter, Second: TreeFilter>: TreeFilter {
+  let first: First
+  let second: Second
+
+  init(_ first: First, _ second: Second) {
+    self.first = first
+    self.second = second
+  }
+
+  func usable(_ node: TreeNode, _ word: Int) -> UInt64 { first.usable(node, word) & second.usable(node, word) }
+  func some(_ node: TreeNode, _ word: Int) -> UInt64 { first.some(node, word) & second.some(node, word) }
+  func isEverything(below node: TreeNode) -> Bool { first.isEverything(below: node) && second.isEverything(below: node) }
+}

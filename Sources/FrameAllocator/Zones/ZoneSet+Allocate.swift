@@ -1,0 +1,112 @@
+public import FrameMap
+public import MemoryUnits
+
+extension ZoneSet {
+  /// Hands out a folio with one reference, the caller's, from the first zone of the node's list that may give it: first only
+  /// zones that stay above their low mark, then down to what the urgency allows.
+  ///
+  /// A single frame out of the processor's own cache is given at once: its word was accounted for when the cache took it.
+  ///
+  /// - Throws: `.aboveTopOrder` by policy; `.exhausted` where no zone may give a block of the order. Nothing is reclaimed or
+  ///   compacted: who can do so tries again.
+  /// - Complexity: O(zones) searches at worst; O(1) for a cached frame. One descriptor is written, whatever the order.
+  ///
+  /// Threads: any, one at a time for each `cpu`. Linux: `__alloc_pages`, `get_page_from_freelist`.
+  public borrowing func allocate(
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio {
+    guard order <= topOrder else { throw .aboveTopOrder(order, top: topOrder) }
+    let list = list(of: request.node)
+    if order == Order(0) {
+      for index in list where accepts(index, request) {
+        if let frame = self[index].cache.takeCached(request.mobility, on: cpu) {
+          return try self[index].prepare(frame, order, request.mobility)
+        }
+        // Only the first zone that would do: others' caches are not a reason to go there.
+        break
+      }
+    }
+    for isFirstTry in [true, false] {
+      for index in list where accepts(index, request) {
+        let marks = self[index].watermarks
+        let reserve = reserves.reserve(Int(index.rawValue), for: request.highestZone)
+        guard
+          self[index].isAbove(
+            isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
+            reserve: reserve)
+        else { continue }
+        if let head = self[index].take(order, request.mobility, on: cpu) {
+          return try self[index].prepare(head, order, request.mobility)
+        }
+      }
+    }
+    var largest = FrameCount.zero
+    for index in list where accepts(index, request) { largest = max(largest, self[index].largestFree()) }
+    throw .exhausted(wanted: order.frames, largestFree: largest)
+  }
+
+  private func accepts(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
+    let zone = descriptions[Int(index.rawValue)]
+    return request.accepts(zone.kind) && (!request.isNodeFixed || zone.node == request.node)
+  }
+
+  /// The zones in the order in which requests of `node` try them; a node without memory has the first node's.
+  public func list(of node: NodeID) -> [ZoneIndex] { lists[nodes.firstIndex(of: node) ?? 0] }
+
+  /// Gives a folio back. Misuse traps, as in ``FolioZone/free(_:on:)``.
+  public borrowing func free(_ folio: consuming Folio, on cpu: CPUIndex) {
+    let zone = folio.zone
+    self[zone].free(folio, on: cpu)
+  }
+
+  /// Gives back the folio at `head`, checked. See ``FolioZone/free(at:order:on:)``.
+  public borrowing func free(at head: FrameNumber, order: Order, on cpu: CPUIndex) throws(FolioError) {
+    try self[owner(of: head)].free(at: head, order: order, on: cpu)
+  }
+
+  /// The folio that contains `frame`. See ``FolioZone/folio(containing:)``.
+  public borrowing func folio(containing frame: FrameNumber) throws(FolioError) -> FolioPlace {
+    try self[owner(of: frame)].folio(containing: frame)
+  }
+
+  /// Takes a reference to the folio that contains `frame`. See ``FolioZone/tryGet(_:on:)``.
+  public borrowing func tryGet(_ frame: FrameNumber, on cpu: CPUIndex) throws(FolioError) -> FolioPlace {
+    try self[owner(of: frame)].tryGet(frame, on: cpu)
+  }
+
+  /// Gives back a reference; who gives the last one frees the folio. Traps where there was none.
+  public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
+    guard let zone = zone(of: head) else { preconditionFailure("a frame outside all zones was put") }
+    self[zone].put(head, on: cpu)
+  }
+
+  /// Takes a folio apart. See ``FolioZone/split(_:to:_:)``.
+  public borrowing func split(
+    _ folio: consuming Folio, to order: Order, _ body: (consuming Folio) -> Void
+  ) throws(FolioError) {
+    let zone = folio.zone
+    try self[zone].split(folio, to: order, body)
+  }
+
+  /// Owns again a folio that is known by its head only. See ``FolioZone/adopt(_:)``.
+  public borrowing func adopt(_ head: FrameNumber) throws(FolioError) -> Folio {
+    try self[owner(of: head)].adopt(head)
+  }
+
+  private func owner(of frame: FrameNumber) throws(FolioError) -> ZoneIndex {
+    guard let zone = zone(of: frame) else { throw .noSuchFrame(frame) }
+    return zone
+  }
+
+  /// Gives back what all caches keep.
+  public borrowing func drain() {
+    for index in indices { self[index].drain() }
+  }
+
+  /// Frames that are free in all zones, cached ones included. Exact while nobody else uses them.
+  public borrowing func freeFrames() -> FrameCount {
+    var sum = FrameCount.zero
+    for index in indices { sum += self[index].freeFrames() }
+    return sum
+  }
+}

@@ -1,0 +1,182 @@
+public import FrameAllocator
+public import FrameContents
+public import FrameMap
+public import MemoryUnits
+public import PhysicalLayout
+
+/// Why there is no machine.
+public enum MachineError: Error, Hashable, Sendable {
+  case map(FrameMapError)
+  /// No storage for the zones' books.
+  case storage(MemmapStorageError)
+  /// The machine's memory does not hold the frames that its kernel's descriptors would take.
+  case noRoomForMemmap(wanted: ByteCount, missing: ByteCount)
+}
+
+/// A physical memory: descriptors, zones and, where it has them, contents.
+///
+/// It boots as a kernel does: from a layout, with what was reserved before, descriptors set aside, huge pages of the command line
+/// taken, and the rest given to the zones range by range, so that booting costs what is reserved and not what is free.
+///
+/// It owns everything, and cannot be copied. **Threads.** Any, one at a time for each processor named; ``checkInvariants()`` and
+/// ``snapshot()`` are exact while nobody else is at work.
+///
+/// Linux: `start_kernel` up to `mm_core_init`.
+public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
+  public let layout: BootLayout
+  public let policy: MachinePolicy
+  /// What never reached the zones.
+  public let boot: BootMemory
+  public let map: FrameMap<Storage>
+  public let zones: ZoneSet
+  /// Where the frames' bytes are; nil for a machine that is metadata only.
+  public let contents: DirectMap?
+
+  /// Boots a machine.
+  ///
+  /// - Parameters:
+  ///   - commandLine: of the boot, for its huge pages; the layout was made from the same.
+  ///   - reserved: frames taken before: a kernel's image, its initial file system, and where the policy says that descriptors lie
+  ///     elsewhere, theirs.
+  ///   - storage: gets descriptors, tables and the zones' books.
+  ///   - contents: nil for a machine that is metadata only.
+  /// - Complexity: O(ranges of memory + sections with memory), whatever the amount of memory.
+  public init(
+    _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy = MachinePolicy(),
+    commandLine: KernelCommandLine = KernelCommandLine(), reserved: [FrameRange] = [], storage: Storage,
+    contents: DirectMap? = nil
+  ) throws(MachineError) {
+    let boot = try BootMemory(layout, model, policy, commandLine, reserved: reserved)
+    let cpus = policy.processors.rawValue
+    let map: FrameMap<Storage>
+    do {
+      map = try FrameMap(FrameMapLayout(layout), model: model, storage: storage, cpuLimit: CPUIndex(cpus))
+    } catch {
+      throw .map(error)
+    }
+    let pageblocks = policy.pageblocks ?? PageblockPolicy(order: layout.architecture.pageblockOrder)
+    let top: Order? =
+      switch policy.topOrder {
+      case .architecture: layout.architecture.maxOrder
+      case .unlimited: nil
+      case .order(let order): order
+      }
+    let zones = try Machine.zones(
+      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, storage)
+    self.layout = layout
+    self.policy = policy
+    self.boot = boot
+    self.contents = contents
+    self.map = map
+    self.zones = zones
+    fillZones()
+    self.zones.setWatermarks(minimum: minimumFree(pageblock: pageblocks.order), scale: policy.watermarkScale)
+  }
+
+  /// Linux: `init_per_zone_wmark_min`, `khugepaged`'s start.
+  private borrowing func minimumFree(pageblock: Order) -> FrameCount {
+    let shift = layout.architecture.baseShift
+    if let wanted = policy.minimumFree { return FrameCount(wanted, shift, rounded: .up) }
+    let frames = zones.kernelFrames()
+    let usual = Watermarks.defaultMinimum(frames, shift)
+    guard policy.keepsPageblocksFree else { return usual }
+    let forKernel = zones.indices.filter {
+      zones.descriptions[Int($0.rawValue)].kind <= .normal && zones[$0].managed > .zero
+    }
+    return max(
+      usual,
+      Watermarks.minimumForHugePages(zones: ZoneCount(UInt64(forKernel.count)), pageblock: pageblock, frames: frames))
+  }
+
+  private static func zones(
+    _ layout: BootLayout, table: FrameTable, topOrder: Order?, _ pageblocks: PageblockPolicy, cpus: UInt32,
+    _ distances: NodeDistances, _ storage: Storage
+  ) throws(MachineError) -> ZoneSet {
+    let descriptions = layout.nodes.flatMap { node in
+      node.zones.filter { $0.present > .zero }.map { zone in
+        ZoneDescription(
+          node: zone.node, kind: zone.kind, span: zone.span,
+          memory: node.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty })
+      }
+    }
+    let size = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: pageblocks).aligned(to: storage.granule, .up)
+    let base: UnsafeMutableRawPointer
+    do {
+      base = try storage.reserve(size)
+    } catch {
+      throw .storage(error)
+    }
+    do {
+      try storage.commit(base, size)
+    } catch {
+      storage.release(base, size)
+      throw .storage(error)
+    }
+    let address = UInt(bitPattern: base)
+    return ZoneSet(
+      descriptions, table: table, topOrder: topOrder, policy: pageblocks, cpus: cpus, distances: distances,
+      storage: UnsafeMutableRawBufferPointer(start: base, count: Int(size.rawValue)),
+      barrier: { storage.barrier() },
+      release: {
+        // The reservation made above, which nobody uses any more.
+        guard let base = UnsafeMutableRawPointer(bitPattern: address) else { return }
+        storage.release(base, size)
+      })
+  }
+
+  /// Gives the zones all memory that is not reserved, and takes the boot's huge pages out again as folios.
+  private borrowing func fillZones() {
+    for index in zones.indices {
+      for range in zones.descriptions[Int(index.rawValue)].memory {
+        for free in boot.free(in: range) {
+          // Ranges of the layout are apart from each other, and nothing was free before.
+          do { try zones[index].manage(free) } catch { preconditionFailure("memory was given to a zone twice") }
+        }
+      }
+    }
+    for pages in boot.hugePages {
+      let order = pages.size.order(baseShift: layout.architecture.baseShift)
+      for head in pages.frames {
+        guard let zone = zones.zone(of: head),
+          let folio = try? zones[zone].claimFolio(at: head, order: order, .unmovable, kind: .hugePool)
+        else { preconditionFailure("a boot-time huge page is not free memory of one zone") }
+        // From here on it is known by its frame, until a pool adopts it.
+        _ = consume folio
+      }
+    }
+  }
+
+  // MARK: Frames
+
+  /// Hands out a folio. See ``ZoneSet/allocate(_:_:on:)``.
+  public borrowing func allocate(
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex = CPUIndex(0)
+  ) throws(FolioError) -> Folio {
+    let folio = try zones.allocate(order, request, on: cpu)
+    checkStep()
+    return folio
+  }
+
+  /// Gives a folio back. See ``ZoneSet/free(_:on:)``.
+  public borrowing func free(_ folio: consuming Folio, on cpu: CPUIndex = CPUIndex(0)) {
+    zones.free(folio, on: cpu)
+    checkStep()
+  }
+
+  /// Takes boot-time huge pages over from the boot: each is freed, or becomes somebody's.
+  ///
+  /// - Parameter body: gets the pages that nobody took over yet, by size and node in the order of the command line.
+  public borrowing func adoptBootPages(_ body: (PageSize, NodeID, consuming Folio) -> Void) {
+    for pages in boot.hugePages {
+      for head in pages.frames {
+        if let folio = try? zones.adopt(head) { body(pages.size, pages.node, folio) }
+      }
+    }
+    checkStep()
+  }
+
+  private borrowing func checkStep() {
+    guard policy.checksEveryStep else { return }
+    do { try checkInvariants() } catch { preconditionFailure("the machine contradicts itself: \(error)") }
+  }
+}

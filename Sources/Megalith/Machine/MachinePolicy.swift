@@ -1,0 +1,53 @@
+import FrameAllocator
+import MemoryUnits
+
+/// What a machine's owner decides about it.
+public struct MachinePolicy: Hashable, Sendable {
+  /// The highest order that ordinary requests are served.
+  public enum TopOrder: Hashable, Sendable {
+    /// The architecture's: larger blocks come from contiguous ranges only, as on Linux.
+    case architecture
+    /// Whatever there is room for.
+    case unlimited
+    case order(Order)
+  }
+
+  /// Whose descriptors the machine accounts for. The engine's own lie where the storage puts them.
+  public enum MemmapPlacement: Hashable, Sendable {
+    /// As many frames of the machine are reserved as the architecture's kernel needs for its descriptors.
+    case accounted
+    /// None: the frames that the descriptors lie in are among those named as reserved, or the memory is lent from outside.
+    case elsewhere
+  }
+
+  public var topOrder = TopOrder.architecture
+  /// Nil for the architecture's pageblocks, without groups, and Linux's fallback.
+  public var pageblocks: PageblockPolicy?
+  /// What all zones together keep free; nil for the default, which grows with the memory. Linux: `min_free_kbytes`.
+  public var minimumFree: ByteCount?
+  /// Whether the default keeps whole pageblocks free, as kernels do that hand out huge pages by themselves.
+  public var keepsPageblocksFree = true
+  /// How far the watermarks lie apart, in 10,000th of a zone. Linux: `watermark_scale_factor`.
+  public var watermarkScale: UInt64 = 10
+  /// Processors that may be named in calls.
+  public var processors: CPUIndexLimit = CPUIndexLimit(1)
+  public var distances = NodeDistances()
+  public var memmap = MemmapPlacement.accounted
+  /// Whether the machine recounts itself after each of its own operations: slow, for tests and for chasing a fault.
+  public var checksEveryStep = false
+
+  public init() {}
+}
+
+/// How many processors a machine has: their indices are below it.
+public struct CPUIndexLimit: Hashable, Sendable, CustomStringConvertible {
+  public let rawValue: UInt32
+
+  /// Traps at zero.
+  public init(_ rawValue: UInt32) {
+    precondition(rawValue > 0, "a machine needs a processor")
+    self.rawValue = rawValue
+  }
+
+  public var description: String { String(rawValue) }
+}
