@@ -63,7 +63,7 @@ if !isEmbedded {
     .executableTarget(
       name: "MegalithBench",
       dependencies: [
-        "MemoryUnits", "FrameMap", "FrameAllocator", "CBaselines",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Megalith", "CBaselines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),

@@ -24,6 +24,8 @@ struct Row {
 /// The finished table.
 struct Report {
   var rows: [Row] = []
+  /// Lines below the table.
+  var notes: [String] = []
 
   var json: String {
     let lines = rows.map { row in
@@ -47,7 +49,7 @@ struct Report {
           row.id, [decimal(median), decimal(row.samples.best), row.target.map(decimal) ?? "", verdict],
           baselines: row.baselines.map { (decimal($0.samples.median), decimal(median / $0.samples.median) + "x") }))
     }
-    return lines.joined(separator: "\n")
+    return (lines + notes).joined(separator: "\n")
   }
 
   private func line(_ id: String, _ figures: [String], baselines: [(String, String)]) -> String {
