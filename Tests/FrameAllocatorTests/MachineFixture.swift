@@ -34,7 +34,14 @@ final class MachineFixture: Sendable {
     for range in memory { try zone.manage(range) }
   }
 
-  deinit { storage.deallocate() }
+  private nonisolated(unsafe) var lent: [UnsafeMutableRawBufferPointer] = []
+  /// Keeps storage as long as the machine.
+  func lend(_ storage: UnsafeMutableRawBufferPointer) { lent.append(storage) }
+
+  deinit {
+    storage.deallocate()
+    for storage in lent { storage.deallocate() }
+  }
 
   var total: FrameCount { memory.reduce(.zero) { $0 + $1.count } }
 

@@ -9,8 +9,47 @@ extension CPUCacheCore {
   ///
   /// Threads: any; drains wait for each other, and processors that enter a cache wait for the drain. Linux: `drain_all_pages`.
   public borrowing func drain() {
-    // The first word of the storage.
+    lockDrains()
+    drainCells()
+    unlockDrains()
+  }
+
+  /// Drains, once every operation that is inside a zone has come out; new ones wait until all is done. Not to be called from
+  /// inside one.
+  ///
+  /// What was written before the call is seen by every operation that comes after it.
+  borrowing func settle() {
+    lockDrains()
+    for index in 0..<cpus { line(CPUIndex(index)).close() }
+    barrier()
+    for index in 0..<cpus {
+      let line = line(CPUIndex(index))
+      while line.isBusy {}
+    }
+    drainCells()
+    for index in 0..<cpus { line(CPUIndex(index)).reopen() }
+    unlockDrains()
+  }
+
+  /// Runs `body` where ``settle()`` waits for its end.
+  @inlinable @inline(__always)
+  borrowing func inside<Result: ~Copyable, Failure>(
+    _ cpu: CPUIndex, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let line = line(cpu)
+    enter(line)
+    defer { line.leave() }
+    return try body()
+  }
+
+  // The first word of the storage is the drainers' lock.
+
+  private borrowing func lockDrains() {
     while unsafe !base.pointee.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {}
+  }
+  private borrowing func unlockDrains() { unsafe base.pointee.store(0, ordering: .releasing) }
+
+  private borrowing func drainCells() {
     for index in 0..<(Int(cpus) * 4) { cell(at: index).close() }
     barrier()
     for index in 0..<(Int(cpus) * 4) {
@@ -25,7 +64,6 @@ extension CPUCacheCore {
       flush(cell)
       cell.reopen()
     }
-    unsafe base.pointee.store(0, ordering: .releasing)
   }
 
   /// The frames that the caches keep. Exact while nobody uses them.

@@ -48,8 +48,8 @@ extension CPUCacheCore {
   /// Frames came to the tree, or, below zero, left it, on nobody's account.
   borrowing func count(given frames: Int64) { tell(-frames) }
 
-  /// The processor's line behind its cells.
-  private borrowing func line(_ cpu: CPUIndex) -> CacheCell {
+  /// The processor's line behind its cells: its gauge, and whether it is inside a zone.
+  @usableFromInline borrowing func line(_ cpu: CPUIndex) -> CacheCell {
     precondition(cpu.rawValue < cpus, "no such processor")
     // The fifth of the processor's lines.
     return unsafe CacheCell(base + 8 + (Int(cpu.rawValue) * 5 + 4) * 8)

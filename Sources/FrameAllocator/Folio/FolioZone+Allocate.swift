@@ -13,10 +13,10 @@ extension FolioZone {
     _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
   ) throws(FolioError) -> Folio {
     guard order <= topOrder else { throw .aboveTopOrder(order, top: topOrder) }
-    guard let head = take(order, mobility, on: cpu) else {
+    guard let folio = try take(order, mobility, on: cpu) else {
       throw .exhausted(wanted: order.frames, largestFree: largestFree())
     }
-    return try prepare(head, order, mobility)
+    return folio
   }
 
   /// Makes a folio of exactly these free frames, whatever its order: of any place, and above the policy.
@@ -87,19 +87,22 @@ extension FolioZone {
 
   /// Returns the frames of a folio whose counts are frozen at zero by the caller.
   borrowing func give(back head: FrameNumber, on cpu: CPUIndex) {
-    guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a folio without descriptor") }
-    let shape = unsafe descriptor.pointee.shape
-    // The order is read before the bit goes: after it somebody else may own the frames.
-    guard heads.clear(head) else { preconditionFailure("a folio was freed twice") }
-    do {
-      if shape.order == Order(0) {
-        try cache.free(head, shape.mobility, on: cpu)
-      } else {
-        try cache.tree.free(head, order: shape.order)
-        cache.count(taken: -Int64(shape.order.frames.rawValue), on: cpu)
+    cache.inside(cpu) {
+      guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a folio without descriptor") }
+      let shape = unsafe descriptor.pointee.shape
+      if pageblocks.isSpecial(head), keep(head, shape) { return }
+      // The order is read before the bit goes: after it somebody else may own the frames.
+      guard heads.clear(head) else { preconditionFailure("a folio was freed twice") }
+      do {
+        if shape.order == Order(0) {
+          try cache.free(head, shape.mobility, on: cpu)
+        } else {
+          try cache.tree.free(head, order: shape.order)
+          cache.count(taken: -Int64(shape.order.frames.rawValue), on: cpu)
+        }
+      } catch {
+        preconditionFailure("the frames of a folio were free already")
       }
-    } catch {
-      preconditionFailure("the frames of a folio were free already")
     }
   }
 }

@@ -27,6 +27,9 @@ extension FolioZone {
   @discardableResult public borrowing func checkInvariants() throws(FolioZoneFault) -> FrameCount {
     do { try cache.checkInvariants() } catch { throw .tree(error) }
     do { try heads.checkInvariants() } catch { throw .heads(error) }
+    for index in 0..<areas.count {
+      do { try unsafe areas.area(index).pointee.tree.checkInvariants() } catch { throw .tree(error) }
+    }
     var held = FrameCount.zero
     var place = zone.start
     while let head = heads.next(from: place) {
@@ -42,7 +45,7 @@ extension FolioZone {
     }
     let inTree = cache.tree.freeFrames()
     guard cache.gauge() == Int64(inTree.rawValue) else { throw .gauge(counted: inTree, said: cache.gauge()) }
-    let free = inTree + cache.cachedFrames()
+    let free = inTree + cache.cachedFrames() + freeInAreas()
     guard free + held + marks.claimed == marks.managed else {
       throw .balance(managed: marks.managed, free: free, folios: held, claimed: marks.claimed)
     }

@@ -22,6 +22,7 @@ public struct FolioZone: ~Copyable, Sendable {
   let pageblocks: PageblockMap
   let tally: PageblockTally
   let marks: ZoneMarks
+  let areas: AreaList
 
   /// Storage for a zone: parts aligned to 64 bytes, zero, and in place until the zone's last use.
   @unsafe public struct Storage {
@@ -54,7 +55,7 @@ public struct FolioZone: ~Copyable, Sendable {
   private static func parts(_ frames: FrameCount, _ cpus: UInt32, _ pageblock: Order) -> [Int] {
     [
       FreeTree.storageBytes(for: frames), CPUCache.storageBytes(cpus: cpus), HeadMap.storageBytes(for: frames),
-      PageblockMap.storageBytes(for: frames, order: max(pageblock, PageblockMap.smallestOrder)), ByteCount(128),
+      PageblockMap.storageBytes(for: frames, order: max(pageblock, PageblockMap.smallestOrder)), ByteCount(192),
     ].map { Int($0.aligned(to: ByteCount(64), .up).rawValue) }
   }
 
@@ -82,6 +83,7 @@ public struct FolioZone: ~Copyable, Sendable {
     pageblocks = unsafe PageblockMap(zone: zone, order: policy.order, storage: storage.pageblocks)
     tally = unsafe PageblockTally(storage.words)
     marks = unsafe ZoneMarks(storage.words + 64)
+    areas = unsafe AreaList(storage.words + 128)
     self.policy = policy
     self.zone = zone
     self.index = index
@@ -118,8 +120,9 @@ public struct FolioZone: ~Copyable, Sendable {
   ///
   /// - Complexity: O(log frames).
   public borrowing func release(_ range: FrameRange) throws(FreeTreeError) {
-    try cache.tree.release(range)
-    cache.count(given: Int64(range.count.rawValue))
+    guard zone.contains(range) else { throw .outsideZone }
+    guard cache.tree.firstFree(in: range) == nil else { throw .alreadyFree }
+    putFree(range)
     marks.changeClaimed(by: -Int64(range.count.rawValue))
   }
 
@@ -132,8 +135,8 @@ public struct FolioZone: ~Copyable, Sendable {
   /// Gives back what the caches of all processors keep. See ``CPUCacheCore/drain()``.
   public borrowing func drain() { cache.drain() }
 
-  /// Frames that are free, cached ones included. Exact while nobody else uses the zone.
-  public borrowing func freeFrames() -> FrameCount { cache.tree.freeFrames() + cache.cachedFrames() }
+  /// Frames that are free, those in caches and in contiguous areas included. Exact while nobody else uses the zone.
+  public borrowing func freeFrames() -> FrameCount { cache.tree.freeFrames() + cache.cachedFrames() + freeInAreas() }
 
   /// Frames that are free in the tree; those in caches count as taken. Exact while nobody else uses the zone.
   public borrowing func freeInTree() -> FrameCount { cache.tree.freeFrames() }

@@ -93,6 +93,12 @@ import Synchronization
   /// Whether nothing is handed out of the pageblock of `frame`.
   func isIsolated(_ frame: FrameNumber) -> Bool { isSet(.isolated, frame) }
 
+  /// Whether frames that are freed in the pageblock of `frame` go elsewhere than to the zone's tree and caches.
+  func isSpecial(_ frame: FrameNumber) -> Bool { isSet(.isolated, frame) || isSet(.contiguous, frame) }
+
+  /// Whether a pageblock that `range` touches is isolated.
+  func isAnyIsolated(_ range: FrameRange) -> Bool { isAny([.isolated], in: range) }
+
   /// Sets what the pageblocks that `range` touches are for.
   func set(_ mobility: FrameMobility, over range: FrameRange) {
     for (mark, its) in [(Mark.unmovable, FrameMobility.unmovable), (.reclaimable, .reclaimable), (.contiguous, .contiguous)] {
@@ -170,7 +176,9 @@ import Synchronization
   }
 
   /// Whether a pageblock that `range` touches is unmovable or reclaimable.
-  func isSpoilt(_ range: FrameRange) -> Bool {
+  func isSpoilt(_ range: FrameRange) -> Bool { isAny([.unmovable, .reclaimable], in: range) }
+
+  private func isAny(_ marks: [Mark], in range: FrameRange) -> Bool {
     let inside = range.intersection(zone)
     guard !inside.isEmpty else { return false }
     var number = mark(of: inside.start.rawValue)
@@ -178,8 +186,7 @@ import Synchronization
     while number < end {
       let next = min(end, (number | 63) + 1)
       let mask = (~UInt64(0) >> (64 - (next - number))) << (number & 63)
-      let index = Int(number >> 6)
-      if (word(.unmovable, index) | word(.reclaimable, index)) & mask != 0 { return true }
+      for mark in marks where word(mark, Int(number >> 6)) & mask != 0 { return true }
       number = next
     }
     return false

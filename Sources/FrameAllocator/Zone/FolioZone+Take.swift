@@ -4,20 +4,54 @@ import MemoryUnits
 // Where a request's frames come from: a cache, pageblocks of its own mobility, a wholly free pageblock, others' pageblocks.
 
 extension FolioZone {
-  /// Frames for a request, or nil where the zone has none that it may give.
-  borrowing func take(_ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
-    if order == Order(0) { return takeFrame(mobility, on: cpu) }
-    guard let head = takeBlock(order, mobility) ?? takeBlockAfterDrain(order, mobility) else { return nil }
-    cache.count(taken: Int64(order.frames.rawValue), on: cpu)
-    return head
+  /// A folio for a request, or nil where the zone has no frames that it may give.
+  borrowing func take(
+    _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio? {
+    if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+    // What is left lies in other processors' caches, or these keep its neighbours from coalescing.
+    cache.drain()
+    if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+    return try borrow(order, mobility, on: cpu)
+  }
+
+  private borrowing func takeInside(
+    _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio? {
+    try cache.inside(cpu) { () throws(FolioError) in
+      let head = order == Order(0) ? takeFrame(mobility, on: cpu) : takeBlock(order, mobility, on: cpu)
+      guard let head else { return nil }
+      return try prepare(head, order, mobility)
+    }
+  }
+
+  /// A folio of the processor's own cache, or nil.
+  @inline(__always)
+  borrowing func takeCached(_ mobility: FrameMobility, on cpu: CPUIndex) throws(FolioError) -> Folio? {
+    try cache.inside(cpu) { () throws(FolioError) in
+      guard let head = cache.takeCached(mobility, on: cpu) else { return nil }
+      return try prepare(head, Order(0), mobility)
+    }
   }
 
   private borrowing func takeFrame(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     if let frame = cache.takeCached(mobility, on: cpu) { return frame }
-    if let frame = cache.refill(mobility, on: cpu, { claimWord($0, mobility) }) { return frame }
-    // What is left lies in other processors' caches.
-    cache.drain()
-    return cache.refill(mobility, on: cpu, { claimWord($0, mobility) })
+    return cache.refill(mobility, on: cpu) { cell in
+      while let word = claimWord(cell, mobility) {
+        if !isIsolated(word) { return word }
+        capture(word, on: cpu)
+      }
+      return nil
+    }
+  }
+
+  private borrowing func takeBlock(_ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+    while let head = findBlock(order, mobility) {
+      cache.count(taken: Int64(order.frames.rawValue), on: cpu)
+      if !pageblocks.isAnyIsolated(FrameRange(blockAt: head, order: order)) { return head }
+      capture(head, order)
+    }
+    return nil
   }
 
   /// A word for a cache: out of the request's own pageblocks, or as many frames of another one.
@@ -35,13 +69,7 @@ extension FolioZone {
     return FrameWord(number: head.rawValue >> 6, bits: bits << (head.rawValue & 63))
   }
 
-  /// Frames in caches keep their neighbours from coalescing.
-  private borrowing func takeBlockAfterDrain(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
-    cache.drain()
-    return takeBlock(order, mobility)
-  }
-
-  private borrowing func takeBlock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+  private borrowing func findBlock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
     if order >= pageblocks.order {
       guard let head = takeWholePageblocks(order, mobility, keepsMotion: false) else { return nil }
       pageblocks.set(mobility, over: FrameRange(blockAt: head, order: order))

@@ -19,9 +19,7 @@ extension ZoneSet {
     let list = list(of: request.node)
     if order == Order(0) {
       for index in list where accepts(index, request) {
-        if let frame = self[index].cache.takeCached(request.mobility, on: cpu) {
-          return try self[index].prepare(frame, order, request.mobility)
-        }
+        if let folio = try self[index].takeCached(request.mobility, on: cpu) { return folio }
         // Only the first zone that would do: others' caches are not a reason to go there.
         break
       }
@@ -35,9 +33,7 @@ extension ZoneSet {
             isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
             reserve: reserve)
         else { continue }
-        if let head = self[index].take(order, request.mobility, on: cpu) {
-          return try self[index].prepare(head, order, request.mobility)
-        }
+        if let folio = try self[index].take(order, request.mobility, on: cpu) { return folio }
       }
     }
     var largest = FrameCount.zero

@@ -14,6 +14,8 @@ import MemoryUnits
   case hugePool
   /// Device memory that is never online.
   case device
+  /// Free, and kept from requests by somebody who wants the range around it. Linux: free on the list `MIGRATE_ISOLATE`.
+  case isolated
 }
 
 /// Whether, and how, the content of a frame can move elsewhere.
