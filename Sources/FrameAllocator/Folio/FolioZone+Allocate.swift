@@ -28,7 +28,7 @@ extension FolioZone {
   ) throws(FolioError) -> Folio {
     let range = FrameRange(blockAt: head, order: order)
     guard zone.contains(range) else { throw .noSuchFrame(zone.contains(head) ? zone.end : head) }
-    do {
+    do throws(FreeTreeError) {
       try take(exactly: range)
     } catch {
       throw .notFree(firstHeld(in: range))
@@ -93,7 +93,7 @@ extension FolioZone {
       if pageblocks.isSpecial(head), keep(head, shape) { return }
       // The order is read before the bit goes: after it somebody else may own the frames.
       guard heads.clear(head) else { preconditionFailure("a folio was freed twice") }
-      do {
+      do throws(FreeTreeError) {
         if shape.order == Order(0) {
           try cache.free(head, shape.mobility, on: cpu)
         } else {

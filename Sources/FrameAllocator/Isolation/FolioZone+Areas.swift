@@ -73,12 +73,14 @@ extension FolioZone {
     guard let base = storage.baseAddress,
       storage.count >= Self.areaStorageBytes(for: range.count).rawValue
     else { preconditionFailure("storage is too small for the area") }
-    do { try take(exactly: range) } catch { throw .notFree(range) }
+    do throws(FreeTreeError) { try take(exactly: range) } catch { throw .notFree(range) }
     // The first line holds the area itself, the rest its tree.
     let place = unsafe base.bindMemory(to: ContiguousArea.self, capacity: 1)
     let treeStorage = unsafe UnsafeMutableRawBufferPointer(rebasing: storage[64...])
     unsafe place.initialize(to: ContiguousArea(range: range, tree: FreeTree(zone: range, storage: treeStorage)))
-    do { try unsafe place.pointee.tree.release(range) } catch { preconditionFailure("a new area has free frames") }
+    do throws(FreeTreeError) { try unsafe place.pointee.tree.release(range) } catch {
+      preconditionFailure("a new area has free frames")
+    }
     _ = unsafe areas.add(place)
     pageblocks.set(.contiguous, over: range)
   }
@@ -125,7 +127,7 @@ extension FolioZone {
     for index in 0..<areas.count where unsafe areas.area(index).pointee.range.contains(range) {
       let isSet = heads.clear(head)
       precondition(isSet, "a folio was freed twice")
-      do { try unsafe areas.area(index).pointee.tree.free(head, order: order) } catch {
+      do throws(FreeTreeError) { try unsafe areas.area(index).pointee.tree.free(head, order: order) } catch {
         preconditionFailure("the frames of a folio were free already")
       }
       return true

@@ -91,7 +91,7 @@ extension FolioZone {
 
   /// Makes frames in the caller's hands free, in the tree that they belong to.
   borrowing func putFree(_ range: FrameRange) {
-    do {
+    do throws(FreeTreeError) {
       for index in 0..<areas.count where unsafe areas.area(index).pointee.range.contains(range) {
         return try unsafe areas.area(index).pointee.tree.release(range)
       }
@@ -174,7 +174,7 @@ extension FolioZone {
 
   /// Makes an isolated folio of frames that are in the caller's hands.
   borrowing func capture(_ head: FrameNumber, _ order: Order) {
-    do {
+    do throws(FolioError) {
       // Held by the isolation, which knows it by its kind.
       _ = try prepare(head, order, .movable, .isolated)
     } catch {
