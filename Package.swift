@@ -17,6 +17,8 @@ var targets: [Target] = [
   .target(name: "FrameMap", dependencies: ["MemoryUnits", "PhysicalLayout"], swiftSettings: core),
   .target(name: "FrameAllocator", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
+  .target(
+    name: "Mobility", dependencies: ["MemoryUnits", "FrameMap", "FrameAllocator", "FrameContents"], swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
@@ -24,6 +26,7 @@ var products: [Product] = [
   .library(name: "FrameMap", targets: ["FrameMap"]),
   .library(name: "FrameAllocator", targets: ["FrameAllocator"]),
   .library(name: "FrameContents", targets: ["FrameContents"]),
+  .library(name: "Mobility", targets: ["Mobility"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -44,7 +47,7 @@ if !isEmbedded {
     .target(name: "HostArena", dependencies: ["MemoryUnits", "FrameMap", "CHostArena"], swiftSettings: common),
     .target(
       name: "Megalith",
-      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "HostArena"],
+      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena"],
       swiftSettings: common),
     .target(
       name: "HostMemory",
@@ -87,7 +90,8 @@ if !isEmbedded {
     .testTarget(
       name: "MegalithTests",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "HostArena", "Megalith", "TestSupport",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena", "Megalith",
+        "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -19,6 +19,19 @@ extension FolioZone {
     return folio
   }
 
+  /// Hands out a folio of any order, whatever the policy, where a block is free.
+  ///
+  /// - Complexity: as ``allocate(_:_:on:)``.
+  public borrowing func claimAnyFolio(
+    _ order: Order, _ mobility: FrameMobility, kind: FrameKind = .ordinary, on cpu: CPUIndex
+  ) -> Folio? {
+    guard order <= cache.tree.highestOrder, let folio = try? take(order, mobility, on: cpu) else { return nil }
+    if kind != .ordinary, let head = unsafe table.descriptor(folio.head) {
+      unsafe head.pointee.setShape(FrameShape(kind, order: order, mobility: mobility, zone: index))
+    }
+    return folio
+  }
+
   /// Makes a folio of exactly these free frames, whatever its order: of any place, and above the policy.
   ///
   /// - Throws: `.noSuchFrame` outside the zone, `.notFree` with the first frame that is held; the zone is as before then.

@@ -144,6 +144,9 @@ public struct FolioZone: ~Copyable, Sendable {
   /// See ``FreeTreeCore/freeBlocks(upTo:)``.
   public borrowing func freeBlocks(upTo top: Order) -> [BlockCount] { cache.tree.freeBlocks(upTo: top) }
 
+  /// See ``FreeTreeCore/largestFreeOrder()``.
+  public borrowing func largestFreeOrder() -> Order? { cache.tree.largestFreeOrder() }
+
   /// What pageblocks went through. Exact while nobody else uses the zone.
   public var pageblockCounts: PageblockCounts { tally.counts }
 

@@ -16,6 +16,13 @@ extension ZoneSet {
     _ order: Order, _ request: FrameRequest, on cpu: CPUIndex
   ) throws(FolioError) -> Folio {
     guard order <= topOrder else { throw .aboveTopOrder(order, top: topOrder) }
+    return try allocateAnyOrder(order, request, on: cpu)
+  }
+
+  /// The same without the policy's top order: for who moves a folio that is there already.
+  public borrowing func allocateAnyOrder(
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio {
     let list = list(of: request.node)
     if order == Order(0) {
       for index in list where accepts(index, request) {
@@ -39,6 +46,11 @@ extension ZoneSet {
     var largest = FrameCount.zero
     for index in list where accepts(index, request) { largest = max(largest, self[index].largestFree()) }
     throw .exhausted(wanted: order.frames, largestFree: largest)
+  }
+
+  /// The zones that may serve a request, in the order in which it tries them.
+  public func zones(for request: FrameRequest) -> [ZoneIndex] {
+    list(of: request.node).filter { accepts($0, request) }
   }
 
   private func accepts(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
@@ -74,6 +86,12 @@ extension ZoneSet {
   public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
     guard let zone = zone(of: head) else { preconditionFailure("a frame outside all zones was put") }
     self[zone].put(head, on: cpu)
+  }
+
+  /// Returns the frames of a folio whose counts the caller has frozen at zero.
+  public borrowing func freeFrozen(_ head: FrameNumber, on cpu: CPUIndex) {
+    guard let zone = zone(of: head) else { preconditionFailure("a frame outside all zones was freed") }
+    self[zone].freeFrozen(head, on: cpu)
   }
 
   /// Takes a folio apart. See ``FolioZone/split(_:to:_:)``.

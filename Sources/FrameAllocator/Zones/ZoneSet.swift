@@ -40,6 +40,8 @@ public struct ZoneDescription: Hashable, Sendable {
   let lists: [[ZoneIndex]]
   let owners: [FrameOwner]
   let reserves: ZoneReserves
+  /// Frames that hold descriptors since boot, lowest first.
+  public let memmap: [FrameRange]
   let release: @Sendable () -> Void
 
   /// The bytes for the zones' own books: trees, heads, caches, pageblocks.
@@ -58,12 +60,13 @@ public struct ZoneDescription: Hashable, Sendable {
   /// - Parameters:
   ///   - table: descriptors of all frames; its map outlives the set.
   ///   - topOrder: nil for every order that there is room for.
+  ///   - memmap: frames that were never given to a zone because descriptors lie in them; told apart from other reserved ones.
   ///   - storage: at least ``storageBytes(_:cpus:policy:)``, aligned to 64 bytes, zero, and in place until the set goes.
   ///   - barrier: see ``CPUCacheCore``.
   ///   - release: called when the set has gone, and does not use its storage any more.
   public init(
     _ descriptions: [ZoneDescription], table: FrameTable, topOrder: Order?, policy: PageblockPolicy, cpus: UInt32,
-    distances: NodeDistances = NodeDistances(), storage: UnsafeMutableRawBufferPointer,
+    distances: NodeDistances = NodeDistances(), memmap: [FrameRange] = [], storage: UnsafeMutableRawBufferPointer,
     barrier: @escaping @Sendable () -> Void, release: @escaping @Sendable () -> Void = {}
   ) {
     precondition(!descriptions.isEmpty, "a machine needs a zone")
@@ -73,6 +76,7 @@ public struct ZoneDescription: Hashable, Sendable {
     self.descriptions = descriptions
     self.table = table
     self.release = release
+    self.memmap = memmap
     // The header holds a zone each, and the zones' parts follow, as their sizes were added up.
     unsafe zones = base.bindMemory(to: FolioZone.self, capacity: descriptions.count)
     var place = Int(Self.headerBytes(descriptions.count).rawValue)

@@ -62,7 +62,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
       case .order(let order): order
       }
     let zones = try Machine.zones(
-      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, storage)
+      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, memmap: boot.memmap, storage)
     self.layout = layout
     self.policy = policy
     self.boot = boot
@@ -90,7 +90,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
 
   private static func zones(
     _ layout: BootLayout, table: FrameTable, topOrder: Order?, _ pageblocks: PageblockPolicy, cpus: UInt32,
-    _ distances: NodeDistances, _ storage: Storage
+    _ distances: NodeDistances, memmap: [FrameRange], _ storage: Storage
   ) throws(MachineError) -> ZoneSet {
     let descriptions = layout.nodes.flatMap { node in
       node.zones.filter { $0.present > .zero }.map { zone in
@@ -114,7 +114,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     }
     let address = UInt(bitPattern: base)
     return ZoneSet(
-      descriptions, table: table, topOrder: topOrder, policy: pageblocks, cpus: cpus, distances: distances,
+      descriptions, table: table, topOrder: topOrder, policy: pageblocks, cpus: cpus, distances: distances, memmap: memmap,
       storage: UnsafeMutableRawBufferPointer(start: base, count: Int(size.rawValue)),
       barrier: { storage.barrier() },
       release: {
@@ -175,7 +175,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     checkStep()
   }
 
-  private borrowing func checkStep() {
+  borrowing func checkStep() {
     guard policy.checksEveryStep else { return }
     do { try checkInvariants() } catch { preconditionFailure("the machine contradicts itself: \(error)") }
   }

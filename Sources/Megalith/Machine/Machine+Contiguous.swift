@@ -1,0 +1,33 @@
+public import FrameAllocator
+public import FrameContents
+public import MemoryUnits
+public import Mobility
+
+extension Machine {
+  /// What moving folios of `owner` needs.
+  public func migration<Owner>(
+    of owner: Owner, on cpu: CPUIndex = CPUIndex(0)
+  ) -> MigrationContext<Owner, PortableMover> {
+    MigrationContext(owner: owner, contents: contents, mover: PortableMover.self, cpu: cpu)
+  }
+
+  /// A folio of any order. See ``FrameAllocator/ZoneSet/contiguousBlock(_:_:_:kind:with:shouldGoOn:)``.
+  public borrowing func contiguousBlock<Owner: FolioOwner>(
+    _ order: Order, _ request: FrameRequest, _ policy: ContiguousPolicy = ContiguousPolicy(), owner: Owner,
+    on cpu: CPUIndex = CPUIndex(0), shouldGoOn: () -> Bool = { true }
+  ) throws(ContiguousError) -> Folio {
+    let folio = try zones.contiguousBlock(order, request, policy, with: migration(of: owner, on: cpu), shouldGoOn: shouldGoOn)
+    checkStep()
+    return folio
+  }
+
+  /// Exactly these frames. See ``FrameAllocator/ZoneSet/contiguousRange(_:_:with:shouldGoOn:)``.
+  @discardableResult public borrowing func contiguousRange<Owner: FolioOwner>(
+    _ range: FrameRange, _ policy: ContiguousPolicy = ContiguousPolicy(), owner: Owner, on cpu: CPUIndex = CPUIndex(0),
+    shouldGoOn: () -> Bool = { true }
+  ) throws(ContiguousError) -> RangePlan {
+    let plan = try zones.contiguousRange(range, policy, with: migration(of: owner, on: cpu), shouldGoOn: shouldGoOn)
+    checkStep()
+    return plan
+  }
+}

@@ -1,0 +1,39 @@
+public import FrameAllocator
+public import FrameContents
+public import FrameMap
+public import MemoryUnits
+
+/// Who holds movable folios and their mappings, and can make these lead elsewhere.
+///
+/// The engine moves bytes and descriptors; only the owner knows who refers to a folio by its frame. Address spaces are owners, as
+/// is anything that keeps folios in tables of its own.
+///
+/// **Threads.** ``detach(_:)`` and ``attach(_:to:)`` of one folio are called by one thread, one after the other.
+///
+/// Linux: `try_to_migrate`, `remove_migration_ptes`, `address_space_operations.migrate_folio`.
+public protocol FolioOwner {
+  /// Makes every way from the owner to the folio lead to a waiting place, and says how many references these ways hold, the
+  /// owner's first one included. Who comes that way waits until ``attach(_:to:)``.
+  ///
+  /// - Returns: nil where the folio is not the owner's, or cannot be moved now; nothing has changed then.
+  func detach(_ folio: FolioPlace) -> FrameCounts?
+
+  /// Ends what ``detach(_:)`` began: all ways lead to the folio of the same order at `head`, which is the old one where the move
+  /// failed.
+  func attach(_ folio: FolioPlace, to head: FrameNumber)
+}
+
+/// What a move needs beside the zones.
+public struct MigrationContext<Owner: FolioOwner, Mover: ContentMover> {
+  public let owner: Owner
+  /// Where frames' bytes are; nil for a machine that is metadata only, whose folios move without.
+  public let contents: DirectMap?
+  /// In whose name frames are allocated and freed.
+  public let cpu: CPUIndex
+
+  public init(owner: Owner, contents: DirectMap?, mover: Mover.Type, cpu: CPUIndex) {
+    self.owner = owner
+    self.contents = contents
+    self.cpu = cpu
+  }
+}
