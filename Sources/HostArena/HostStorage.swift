@@ -47,7 +47,7 @@ public final class HostStorage: MemmapStorage {
     return madvise(page, size, installGuard) == 0
   }
 
-  public func reserve(_ size: ByteCount) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+  public func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let length = Int(exactly: size.rawValue),
       let start = mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED
@@ -58,7 +58,7 @@ public final class HostStorage: MemmapStorage {
   }
 
   /// The kernel supplies zero pages on first touch.
-  public func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) throws(MemmapStorageError) {}
+  public func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {}
 
   public func decommit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     let status = madvise(start, Int(size.rawValue), MADV_DONTNEED)

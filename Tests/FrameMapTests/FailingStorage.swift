@@ -8,6 +8,8 @@ import Testing
 final class FailingStorage: MemmapStorage {
   struct Books: Equatable {
     var committed: [UInt: UInt] = [:]
+    /// Where reservations for descriptors end, by start.
+    var descriptors: [UInt: UInt] = [:]
     var reserved: [UInt: UInt] = [:]
     var guarded: Set<UInt> = []
     /// Calls that may fail: reservations and commits.
@@ -35,16 +37,21 @@ final class FailingStorage: MemmapStorage {
     }
   }
 
-  func reserve(_ size: ByteCount) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+  func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
     if countCall() { throw .noAddressSpace(size) }
-    let start = try host.reserve(size)
-    books.withLock { $0.reserved[UInt(bitPattern: start)] = UInt(size.rawValue) }
+    let start = try host.reserve(size, for: use)
+    books.withLock {
+      $0.reserved[UInt(bitPattern: start)] = UInt(size.rawValue)
+      if case .descriptors = use { $0.descriptors[UInt(bitPattern: start)] = UInt(bitPattern: start) + UInt(size.rawValue) }
+    }
     return start
   }
 
-  func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) throws(MemmapStorageError) {
+  func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
     if countCall() { throw .noMemory(size) }
     forEachGranule(start, size) { place, books in
+      let isDescriptors = books.descriptors.contains { $0.key <= place && place < $0.value }
+      if isDescriptors != (use != .tables) { books.violations.append("another use than the reservation's: \(place)") }
       if books.committed.updateValue(1, forKey: place) != nil { books.violations.append("committed twice: \(place)") }
       if books.guarded.contains(place) { books.violations.append("committed a guard: \(place)") }
     }
@@ -75,6 +82,7 @@ final class FailingStorage: MemmapStorage {
   func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     books.withLock {
       let low = UInt(bitPattern: start)
+      $0.descriptors[low] = nil
       if $0.reserved.removeValue(forKey: low) != UInt(size.rawValue) { $0.violations.append("not reserved") }
       let high = low + UInt(size.rawValue)
       $0.committed = $0.committed.filter { !(low..<high).contains($0.key) }

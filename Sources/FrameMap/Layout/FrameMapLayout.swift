@@ -107,6 +107,24 @@ public struct FrameMapLayout: Hashable, Sendable {
   /// Memory, lowest first, joined where it touches, whatever the node.
   var memory: [FrameRange] { ownedRanges.map { $0.range }.joined(alignedTo: FrameCount(1)) }
 
+  /// The aligned units that memory touches, lowest first, cut where the node changes. One in which nodes meet goes to the
+  /// lower memory's node.
+  func ownedUnits(of unit: FrameCount) -> [FrameRange] {
+    var units: [OwnedRange] = []
+    for owned in ownedRanges {
+      let around = owned.range.aligned(to: unit, .up)
+      let last = units.last
+      let start = max(around.start, last?.range.end ?? .zero)
+      guard start < around.end else { continue }
+      if let last, last.owner == owned.owner, last.range.end == start {
+        units[units.count - 1] = OwnedRange(range: FrameRange(start: last.range.start, end: around.end), owner: owned.owner)
+      } else {
+        units.append(OwnedRange(range: FrameRange(start: start, end: around.end), owner: owned.owner))
+      }
+    }
+    return units.map { $0.range }
+  }
+
   /// What the discontiguous model gives descriptors to, cut where the node changes. A frame belongs to the node whose
   /// memory it is; in a hole, to the lowest node that spans it.
   var pieces: [OwnedRange] {

@@ -73,6 +73,9 @@ struct MapPlan {
 
   // MARK: Descriptors
 
+  /// Frames that may ever have a descriptor.
+  var describable: FrameRange { model.canChange ? FrameRange(start: .zero, end: layout.limit) : span }
+
   /// Bytes of descriptors of a section of the scattered models, and of the gap behind it.
   var slotBytes: UInt64 { whole(layout.sectionFrames.rawValue * MapPlan.descriptorBytes) }
   var slotStride: UInt64 { slotBytes + granule }

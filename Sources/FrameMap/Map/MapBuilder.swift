@@ -37,19 +37,19 @@ struct MapBuilder<Storage: MemmapStorage> {
 
   func build() throws(FrameMapError) {
     // Everything before the leaves is used from the start.
-    try store.commit(store.tables.address, store.leaves - store.tables.address)
+    try store.commit(store.tables.address, store.leaves - store.tables.address, for: .tables)
     let memory = plan.layout.memory
     switch plan.model {
     case .flat: try buildFlat()
     case .discontiguous: try buildNodes()
     case .sparse, .sparseExtreme: try buildSections(memory.joined(alignedTo: plan.layout.sectionFrames))
-    case .vmemmap: try buildSubsections(memory.joined(alignedTo: plan.layout.subsectionFrames))
+    case .vmemmap: try buildSubsections(plan.layout.ownedUnits(of: plan.layout.subsectionFrames))
     }
     try markMemory(memory)
   }
 
   private func buildFlat() throws(FrameMapError) {
-    try store.commit(store.memmap.address, store.memmap.size)
+    try store.commit(store.memmap.address, store.memmap.size, for: .descriptors(of: plan.span))
     table.control.add(plan.span.count.rawValue, to: .validFrames)
     table.control.add(plan.span.count.rawValue, to: .describedFrames)
   }
@@ -60,7 +60,7 @@ struct MapBuilder<Storage: MemmapStorage> {
     for node in plan.layout.nodes {
       guard let span = node.span else { continue }
       let size = plan.nodeBytes(node)
-      try store.commit(address, size)
+      try store.commit(address, size, for: .descriptors(of: span))
       _ = store.placeGuard(address + size, table.control)
       // As with slots, the array ends where the guard begins.
       let first = address + size - span.count.rawValue * MapPlan.descriptorBytes
@@ -95,7 +95,7 @@ struct MapBuilder<Storage: MemmapStorage> {
   private func buildSubsections(_ ranges: [FrameRange]) throws(FrameMapError) {
     for range in ranges {
       if let granules = table.granules(of: range, in: store) {
-        try store.commit(granules.lowerBound, UInt64(granules.count))
+        try store.commit(granules.lowerBound, UInt64(granules.count), for: .descriptors(of: range))
       }
       for section in table.sections(of: range) {
         try makeLeaf(of: section)

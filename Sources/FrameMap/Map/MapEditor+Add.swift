@@ -46,7 +46,7 @@ extension MapEditor {
   private func prepareDescriptors(_ frames: FrameRange) throws(FrameMapError) {
     guard table.model.isScattered else {
       if let granules = table.granules(of: frames, in: store) {
-        try store.commit(granules.lowerBound, UInt64(granules.count))
+        try store.commit(granules.lowerBound, UInt64(granules.count), for: .descriptors(of: frames))
       }
       return
     }

@@ -14,6 +14,7 @@ import MemoryUnits
   let leafShift: UInt64
   let frameBits: UInt64
   let frameBitsShift: UInt64
+  let sectionOrder: UInt64
   let slotBytes: UInt64
   let slotStride: UInt64
   let fixedTableBytes: UInt64
@@ -25,9 +26,9 @@ import MemoryUnits
   }
 
   init(_ plan: MapPlan, _ storage: Storage, cpus: UInt64, placesGuards: Bool) throws(FrameMapError) {
-    memmap = try MapStore.reserve(storage, plan.memmapSize)
+    memmap = try MapStore.reserve(storage, plan.memmapSize, for: .descriptors(of: plan.describable))
     do throws(FrameMapError) {
-      tables = try MapStore.reserve(storage, plan.tablesSize(cpus))
+      tables = try MapStore.reserve(storage, plan.tablesSize(cpus), for: .tables)
     } catch {
       MapStore.release(storage, memmap)
       throw error
@@ -39,15 +40,17 @@ import MemoryUnits
     leafShift = plan.leafShift
     frameBits = tables.address + plan.frameBitsOffset(cpus)
     frameBitsShift = plan.frameBitsShift
+    sectionOrder = plan.layout.sectionOrder
     slotBytes = plan.slotBytes
     slotStride = plan.slotStride
     fixedTableBytes = plan.fixedTableBytes
     self.placesGuards = placesGuards
   }
 
-  private static func reserve(_ storage: Storage, _ size: UInt64) throws(FrameMapError) -> Reservation {
+  private static func reserve(_ storage: Storage, _ size: UInt64, for use: StorageUse) throws(FrameMapError) -> Reservation {
     do {
-      return Reservation(address: unsafe UInt64(UInt(bitPattern: try storage.reserve(ByteCount(size)))), size: size)
+      let start = unsafe try storage.reserve(ByteCount(size), for: use)
+      return Reservation(address: UInt64(UInt(bitPattern: start)), size: size)
     } catch {
       throw .storage(error)
     }
@@ -67,10 +70,10 @@ import MemoryUnits
     MapStore.release(storage, tables)
   }
 
-  func commit(_ address: UInt64, _ size: UInt64) throws(FrameMapError) {
+  func commit(_ address: UInt64, _ size: UInt64, for use: StorageUse) throws(FrameMapError) {
     guard size > 0 else { return }
     do {
-      unsafe try storage.commit(MapStore.pointer(address), ByteCount(size))
+      unsafe try storage.commit(MapStore.pointer(address), ByteCount(size), for: use)
     } catch {
       throw .storage(error)
     }
@@ -97,13 +100,18 @@ import MemoryUnits
 
   // MARK: Sections' storage
 
-  func commitSlot(_ section: UInt64) throws(FrameMapError) { try commit(slot(section), slotBytes) }
+  func commitSlot(_ section: UInt64) throws(FrameMapError) {
+    let frames = FrameRange(start: FrameNumber(section << sectionOrder), count: FrameCount(1 << sectionOrder))
+    try commit(slot(section), slotBytes, for: .descriptors(of: frames))
+  }
   func decommitSlot(_ section: UInt64) { decommit(slot(section), slotBytes) }
 
-  func commitFrameBits(_ section: UInt64) throws(FrameMapError) { try commit(frameBits(section), 1 << frameBitsShift) }
+  func commitFrameBits(_ section: UInt64) throws(FrameMapError) {
+    try commit(frameBits(section), 1 << frameBitsShift, for: .tables)
+  }
   func decommitFrameBits(_ section: UInt64) { decommit(frameBits(section), 1 << frameBitsShift) }
 
-  func commitLeaf(_ index: UInt64) throws(FrameMapError) { try commit(leaf(index), leafStride) }
+  func commitLeaf(_ index: UInt64) throws(FrameMapError) { try commit(leaf(index), leafStride, for: .tables) }
   func decommitLeaf(_ index: UInt64) { decommit(leaf(index), leafStride) }
 
   /// Makes the gap at `address` trap, where guards are wanted, and counts it. Says whether there is one now.

@@ -32,7 +32,7 @@ import Synchronization
   public var granule: ByteCount { ByteCount(64) }
   public var barrierReachesReaders: Bool { false }
 
-  public func reserve(_ size: ByteCount) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+  public func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
     let used = state.load(0)
     guard size.rawValue <= self.size - used else { throw .noAddressSpace(size) }
     state.store(0, used + size.rawValue)
@@ -41,7 +41,7 @@ import Synchronization
     return unsafe UnsafeMutableRawPointer(bitPattern: UInt(start + used)).unsafelyUnwrapped
   }
 
-  public func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) throws(MemmapStorageError) {
+  public func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
     // The caller names a part of its reservation that nobody uses.
     unsafe start.initializeMemory(as: UInt8.self, repeating: 0, count: Int(size.rawValue))
   }
