@@ -44,7 +44,9 @@ if !isEmbedded {
   ]
   targets += [
     .target(name: "CHostArena"),
-    .target(name: "HostArena", dependencies: ["MemoryUnits", "FrameMap", "CHostArena"], swiftSettings: common),
+    .target(
+      name: "HostArena", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameContents", "CHostArena"],
+      swiftSettings: common),
     .target(
       name: "Megalith",
       dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena"],
@@ -80,6 +82,10 @@ if !isEmbedded {
       name: "FrameContentsTests", dependencies: ["MemoryUnits", "FrameContents", "TestSupport"], swiftSettings: common),
     .testTarget(
       name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
+      swiftSettings: common),
+    .testTarget(
+      name: "HostArenaTests",
+      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameContents", "HostArena", "TestSupport"],
       swiftSettings: common),
     .testTarget(
       name: "FrameAllocatorTests",

@@ -21,7 +21,7 @@ LEVELS = [
     {"Megalith", "HostMemory", "Lab"},
     {"MegalithCommand", "MegalithBench"},
 ]
-SIDEWAYS = {("FrameContents", "FrameAllocator"), ("HostMemory", "Megalith"), ("Lab", "Megalith")}
+SIDEWAYS = {("FrameContents", "FrameAllocator"), ("HostArena", "FrameContents"), ("HostMemory", "Megalith"), ("Lab", "Megalith")}
 CORE = set().union(*LEVELS[:7]) - {"HostArena"}
 CORE_MODULES = {"Synchronization"}
 

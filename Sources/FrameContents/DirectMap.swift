@@ -29,7 +29,6 @@ public enum ContentsError: Error, Hashable, Sendable {
 ///
 /// Linux: the direct map, `page_address`; we differ in that a machine may have several windows, or none.
 @safe public struct DirectMap: @unchecked Sendable {
-  // Unchecked, because of the windows, which never change.
   private let windows: UnsafeBufferPointer<DirectWindow>
   public let baseShift: PageShift
 

@@ -1,5 +1,18 @@
 #pragma once
 
+#include <stddef.h>
+#include <stdint.h>
+
+/// Makes a file that has no name and lives in memory, `length` bytes long and all of it holes. It is not passed on to
+/// programs that the process starts. A descriptor, or a negative error number.
+int host_memory_file(const char *label, uint64_t length);
+
+/// Makes a part of a file a hole, which reads as zero and takes no memory. 0, or an error number.
+int host_punch(int file, uint64_t start, uint64_t length);
+
+/// Makes every page resident by an atomic write that changes nothing. `step` is the size of a page.
+void host_touch(void *start, size_t length, size_t step);
+
 /// Asks the kernel for barriers on all processors that run this process. 0, or an error number.
 int host_barrier_register(void);
 

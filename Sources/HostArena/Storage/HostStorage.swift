@@ -27,16 +27,12 @@ public final class HostStorage: MemmapStorage {
 
   /// - Parameter guardKind: nil for the best that the kernel has.
   public init(guardKind: GuardKind? = nil) {
-    granule = ByteCount(UInt64(sysconf(Int32(_SC_PAGESIZE))))
+    granule = HostAddresses.pageSize
     barrierReachesReaders = host_barrier_register() == 0
     let kind = guardKind ?? (HostStorage.kernelHasMarks(granule) ? .marks : .mappings(atMost: HostStorage.defaultMappings))
     self.guardKind = kind
     if case .mappings(let limit) = kind { mappingsLeft = Atomic(limit) } else { mappingsLeft = Atomic(0) }
   }
-
-  // Numbers of `madvise` that older C libraries do not name.
-  private static let installGuard: Int32 = 102
-  private static let undoGuard: Int32 = 103
 
   private static func kernelHasMarks(_ granule: ByteCount) -> Bool {
     let size = Int(granule.rawValue)
@@ -44,16 +40,20 @@ public final class HostStorage: MemmapStorage {
       return false
     }
     defer { munmap(page, size) }
-    return madvise(page, size, installGuard) == 0
+    return madvise(page, size, HostAddresses.installGuard) == 0
   }
 
   public func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    guard let length = Int(exactly: size.rawValue),
-      let start = mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED
-    else { throw .noAddressSpace(size) }
+    try reserve(size, alignment: granule)
+  }
+
+  /// Sets addresses aside that begin at a multiple of `alignment`, a power of two.
+  func reserve(_ size: ByteCount, alignment: ByteCount) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+    guard let start = HostAddresses.reserve(size, alignment: alignment, HostAddresses.readWrite) else {
+      throw .noAddressSpace(size)
+    }
     // Huge pages would make the first touch of a descriptor cost 2 MiB. A kernel without them has nothing to refuse.
-    _ = madvise(start, length, MADV_NOHUGEPAGE)
+    _ = madvise(start, Int(size.rawValue), MADV_NOHUGEPAGE)
     return start
   }
 
@@ -66,7 +66,7 @@ public final class HostStorage: MemmapStorage {
   }
 
   public func placeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) -> Bool {
-    guard case .mappings = guardKind else { return madvise(start, Int(size.rawValue), HostStorage.installGuard) == 0 }
+    guard case .mappings = guardKind else { return madvise(start, Int(size.rawValue), HostAddresses.installGuard) == 0 }
     if mappingsLeft.wrappingSubtract(1, ordering: .relaxed).oldValue > 0, mprotect(start, Int(size.rawValue), PROT_NONE) == 0 {
       return true
     }
@@ -77,7 +77,7 @@ public final class HostStorage: MemmapStorage {
   public func removeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     let status: Int32
     switch guardKind {
-    case .marks: status = madvise(start, Int(size.rawValue), HostStorage.undoGuard)
+    case .marks: status = madvise(start, Int(size.rawValue), HostAddresses.undoGuard)
     case .mappings:
       status = mprotect(start, Int(size.rawValue), PROT_READ | PROT_WRITE)
       mappingsLeft.wrappingAdd(1, ordering: .relaxed)
@@ -86,8 +86,7 @@ public final class HostStorage: MemmapStorage {
   }
 
   public func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
-    let status = munmap(start, Int(size.rawValue))
-    precondition(status == 0, "a reservation could not be given back")
+    HostAddresses.release(UInt64(UInt(bitPattern: start)), size.rawValue)
   }
 
   public func barrier() {
