@@ -55,6 +55,8 @@ import Testing
       thread.start()
       return thread
     }
+    // On a busy host threads may start after all was over.
+    while shared.found.load(ordering: .relaxed) + shared.missed.load(ordering: .relaxed) == 0 { usleep(1000) }
     var random = SplitMix(seed: 9)
     let unit: UInt64 = model == .vmemmap ? 1 : 4
     for _ in 0..<150 {
