@@ -28,7 +28,7 @@ final class ZoneSetFixture: Sendable {
     map = try FrameMap(
       FrameMapLayout(Architecture.x86_64, nodes: nodes), model: .vmemmap, storage: storage, cpuLimit: CPUIndex(cpus))
     let size = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: policy).aligned(to: storage.granule, .up)
-    let base = try storage.reserve(size)
+    let base = try storage.reserve(size, for: .tables)
     zones = ZoneSet(
       descriptions, table: map.table, topOrder: topOrder, policy: policy, cpus: cpus, distances: distances,
       storage: UnsafeMutableRawBufferPointer(start: base, count: Int(size.rawValue)), barrier: { storage.barrier() })

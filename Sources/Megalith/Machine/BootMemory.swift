@@ -6,7 +6,8 @@ import PhysicalLayout
 public struct BootMemory: Hashable, Sendable {
   /// Named by the machine's maker, and by the layout; whole frames, lowest first, memory or not.
   public let reserved: [FrameRange]
-  /// Where the descriptors of the architecture's kernel would lie; empty where the policy has them elsewhere.
+  /// Where the machine's own descriptors lie, if it has contents to hold them; else where those of the architecture's kernel would,
+  /// or nothing, as the policy says.
   public let memmap: [FrameRange]
   /// What `hugepages=` obtained.
   public let hugePages: [BootPages]
@@ -16,16 +17,17 @@ public struct BootMemory: Hashable, Sendable {
 
   init(
     _ layout: BootLayout, _ model: MemoryModel, _ policy: MachinePolicy, _ commandLine: KernelCommandLine,
-    reserved: [FrameRange]
+    reserved: [FrameRange], memmap own: [FrameRange]
   ) throws(MachineError) {
     shift = layout.architecture.baseShift
     var regions = layout.regions
     for range in reserved { regions.reserve(PhysicalRange(range, shift)) }
     let before = regions.reserved.map { FrameRange($0.range, layout.architecture.baseShift, rounded: .up) }
     self.reserved = before
+    for range in own { regions.reserve(PhysicalRange(range, shift)) }
     switch policy.memmap {
-    case .accounted: memmap = try BootMemory.placeMemmap(layout, model, &regions)
-    case .elsewhere: memmap = []
+    case .accounted: memmap = own.isEmpty ? try BootMemory.placeMemmap(layout, model, &regions) : own
+    case .elsewhere: memmap = own
     }
     taken = regions
     hugePages = layout.bootPages(commandLine, reserved: before + memmap)

@@ -13,3 +13,28 @@ extension Machine where Storage == HostStorage {
       layout, model: model, policy: policy, commandLine: commandLine, reserved: reserved, storage: HostStorage())
   }
 }
+
+extension Machine where Storage == ArenaStorage {
+  /// Boots a machine with contents: real memory stands behind its frames, and its descriptors live in frames of its own, which
+  /// are reserved.
+  ///
+  /// - Parameters:
+  ///   - arena: memory for at least the layout's; of kind `memfd`.
+  public init(
+    _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy = MachinePolicy(),
+    commandLine: KernelCommandLine = KernelCommandLine(), reserved: [FrameRange] = [], arena: Arena
+  ) throws(MachineError) {
+    let shift = layout.architecture.baseShift
+    var regions = layout.regions
+    for range in reserved { regions.reserve(PhysicalRange(range, shift)) }
+    let storage: ArenaStorage
+    do {
+      storage = try ArenaStorage(arena, frames: RegionFrameSource(regions, baseShift: shift))
+    } catch {
+      throw .arena(error)
+    }
+    try self.init(
+      layout, model: model, policy: policy, commandLine: commandLine, reserved: reserved, storage: storage,
+      contents: arena.directMap, memmap: { storage.frames })
+  }
+}

@@ -1,12 +1,15 @@
 public import FrameAllocator
 public import FrameContents
 public import FrameMap
+public import HostArena
 public import MemoryUnits
 public import PhysicalLayout
 
 /// Why there is no machine.
 public enum MachineError: Error, Hashable, Sendable {
   case map(FrameMapError)
+  /// The arena cannot hold descriptors.
+  case arena(ArenaError)
   /// No storage for the zones' books.
   case storage(MemmapStorageError)
   /// The machine's memory does not hold the frames that its kernel's descriptors would take.
@@ -46,7 +49,16 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     commandLine: KernelCommandLine = KernelCommandLine(), reserved: [FrameRange] = [], storage: Storage,
     contents: DirectMap? = nil
   ) throws(MachineError) {
-    let boot = try BootMemory(layout, model, policy, commandLine, reserved: reserved)
+    try self.init(
+      layout, model: model, policy: policy, commandLine: commandLine, reserved: reserved, storage: storage, contents: contents,
+      memmap: { [] })
+  }
+
+  /// - Parameter memmap: the frames of this machine that `storage` put descriptors in; asked once the map is made.
+  init(
+    _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy, commandLine: KernelCommandLine, reserved: [FrameRange],
+    storage: Storage, contents: DirectMap?, memmap: () -> [FrameRange]
+  ) throws(MachineError) {
     let cpus = policy.processors.rawValue
     let map: FrameMap<Storage>
     do {
@@ -54,6 +66,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     } catch {
       throw .map(error)
     }
+    let boot = try BootMemory(layout, model, policy, commandLine, reserved: reserved, memmap: memmap())
     let pageblocks = policy.pageblocks ?? PageblockPolicy(order: layout.architecture.pageblockOrder)
     let top: Order? =
       switch policy.topOrder {
@@ -102,12 +115,12 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     let size = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: pageblocks).aligned(to: storage.granule, .up)
     let base: UnsafeMutableRawPointer
     do {
-      base = try storage.reserve(size)
+      base = try storage.reserve(size, for: .tables)
     } catch {
       throw .storage(error)
     }
     do {
-      try storage.commit(base, size)
+      try storage.commit(base, size, for: .tables)
     } catch {
       storage.release(base, size)
       throw .storage(error)

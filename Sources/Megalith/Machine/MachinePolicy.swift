@@ -12,7 +12,7 @@ public struct MachinePolicy: Hashable, Sendable {
     case order(Order)
   }
 
-  /// Whose descriptors the machine accounts for. The engine's own lie where the storage puts them.
+  /// Whose descriptors the machine accounts for, where its own do not lie in its own frames.
   public enum MemmapPlacement: Hashable, Sendable {
     /// As many frames of the machine are reserved as the architecture's kernel needs for its descriptors.
     case accounted
