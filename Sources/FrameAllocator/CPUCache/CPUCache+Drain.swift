@@ -76,6 +76,23 @@ extension CPUCacheCore {
     return FrameCount(rawValue: UInt64(sum))
   }
 
+  /// The lowest frame of `range` that a cache keeps. About an instant.
+  ///
+  /// - Complexity: O(processors).
+  borrowing func firstCached(in range: FrameRange) -> FrameNumber? {
+    var first: FrameNumber?
+    for index in 0..<(Int(cpus) * 8) {
+      let word = word(at: index)
+      let start = word.number << 6
+      guard word.bits != 0, start < range.end.rawValue, start + 64 > range.start.rawValue else { continue }
+      let below = range.start.rawValue > start ? range.start.rawValue - start : 0
+      let bits = word.bits & ~0 << below
+      let frame = FrameNumber(start + UInt64(bits.trailingZeroBitCount))
+      if bits != 0, frame < range.end, frame < first ?? range.end { first = frame }
+    }
+    return first
+  }
+
   /// Recounts the tree, and checks that no cached frame is free in it or in two caches. Only while nobody else uses either.
   ///
   /// - Throws: the first difference.

@@ -4,11 +4,11 @@ public import MemoryUnits
 /// What a stretch of frames is used for.
 public struct FrameUse: Hashable, Sendable {
   public enum Kind: Hashable, Sendable {
-    /// In the tree of the zone, or of an area.
+    /// In the tree of the zone or of an area, or in a processor's cache.
     case free
     /// A whole folio, with what its head says.
     case folio(FrameShape)
-    /// Neither: a hole, reserved, claimed, or in a processor's cache.
+    /// Neither: a hole, reserved, claimed, or in somebody's hands just now.
     case unowned
   }
 
@@ -57,6 +57,9 @@ extension FolioZone {
       if !part.isEmpty, let run = unsafe area.pointee.tree.firstFreeRun(in: part), run.start < first?.start ?? range.end {
         first = run
       }
+    }
+    if let cached = cache.firstCached(in: range), cached < first?.start ?? range.end {
+      first = FrameRange(start: cached, count: FrameCount(1))
     }
     return first
   }

@@ -19,7 +19,8 @@ extension ZoneSet {
     shouldGoOn: () -> Bool = { true }
   ) throws(ContiguousError) -> RangePlan {
     let plan = try plan(range, policy)
-    guard plan.isPossible else { throw .refused(range, plan.obstacles) }
+    // Frames in somebody's hands look reserved for a moment. Once the range is isolated the difference shows.
+    guard plan.isPossible || plan.obstacles.total == plan.obstacles[.reserved] else { throw .refused(range, plan.obstacles) }
     try take(plan, policy, with: context, shouldGoOn)
     return plan
   }
