@@ -68,7 +68,7 @@ if !isEmbedded {
     .executableTarget(
       name: "MegalithBench",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Megalith", "CBaselines",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith", "CBaselines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),

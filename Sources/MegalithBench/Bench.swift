@@ -9,7 +9,7 @@ struct Bench: ParsableCommand {
       Threads are pinned, one a processor. Each row is the time of one operation as a thread sees it: the median of the \
       rounds and the best one. The two sides take turns within a round.
       """,
-    subcommands: [AllocateBench.self, BootBench.self],
+    subcommands: [AllocateBench.self, BootBench.self, ContiguousBench.self, SuccessTable.self],
     defaultSubcommand: AllocateBench.self)
 }
 

@@ -42,4 +42,8 @@ void megalith_c_churn(megalith_kind kind, void *allocator, unsigned order, uint6
 // Allocates a block and frees it.
 void megalith_c_pair(megalith_kind kind, void *allocator, unsigned order, size_t count);
 
+// The start of the aligned range of `unit` frames that has the fewest of state 1 (movable) and none above (2, 4: in the way), by
+// looking at every frame of every range; UINT64_MAX where there is none.
+uint64_t megalith_c_scan(const uint64_t *states, uint64_t frames, uint64_t unit);
+
 #endif

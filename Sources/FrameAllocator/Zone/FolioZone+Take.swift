@@ -34,6 +34,28 @@ extension FolioZone {
     }
   }
 
+  /// A movable folio at the highest place from `start` on, out of movable pageblocks and past the caches; nil where there is none.
+  ///
+  /// - Complexity: as ``allocate(_:_:on:)``. Linux: the free scanner of compaction.
+  public borrowing func claimHighest(_ order: Order, from start: FrameNumber, on cpu: CPUIndex) -> Folio? {
+    guard start < zone.end else { return nil }
+    let places = Both(
+      OwnPageblocks(mobility: .movable, marks: pageblocks),
+      Inside(range: FrameRange(start: max(start, zone.start), end: zone.end)))
+    return cache.inside(cpu) {
+      while true {
+        // What is free in blocks larger than a node of the tree belongs to no pageblock yet.
+        guard
+          let head = cache.tree.allocate(order, from: .highest, in: places)
+            ?? takeOutOfWholePageblock(order, .movable, from: start)
+        else { return nil }
+        cache.count(taken: Int64(order.frames.rawValue), on: cpu)
+        if !pageblocks.isAnyIsolated(FrameRange(blockAt: head, order: order)) { return try? prepare(head, order, .movable) }
+        capture(head, order)
+      }
+    }
+  }
+
   private borrowing func takeFrame(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     if let frame = cache.takeCached(mobility, on: cpu) { return frame }
     return cache.refill(mobility, on: cpu) { cell in
@@ -96,10 +118,18 @@ extension FolioZone {
   }
 
   /// A block of less than a pageblock: a wholly free pageblock becomes the request's, and the rest of it stays free.
-  private borrowing func takeOutOfWholePageblock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
+  ///
+  /// - Parameter lowest: where it may lie at the lowest; nil for anywhere.
+  private borrowing func takeOutOfWholePageblock(
+    _ order: Order, _ mobility: FrameMobility, from lowest: FrameNumber? = nil
+  ) -> FrameNumber? {
     // Between the two steps the rest of the pageblock is nowhere to be found; searches wait for it.
     guard let start = takeWholePageblocks(pageblocks.order, mobility, keepsMotion: true) else { return nil }
     defer { cache.tree.endMotion() }
+    if let lowest, start < lowest {
+      cache.tree.putBlocks(start.rawValue, (start + pageblocks.order.frames).rawValue)
+      return nil
+    }
     let pageblock = FrameRange(blockAt: start, order: pageblocks.order)
     if pageblocks.mobility(of: start) != mobility { pageblocks.set(mobility, over: pageblock) }
     tally.add(.claimed)

@@ -1,5 +1,6 @@
 public import FrameAllocator
 public import FrameContents
+public import FrameMap
 public import MemoryUnits
 public import Mobility
 
@@ -13,10 +14,11 @@ extension Machine {
 
   /// A folio of any order. See ``FrameAllocator/ZoneSet/contiguousBlock(_:_:_:kind:with:shouldGoOn:)``.
   public borrowing func contiguousBlock<Owner: FolioOwner>(
-    _ order: Order, _ request: FrameRequest, _ policy: ContiguousPolicy = ContiguousPolicy(), owner: Owner,
-    on cpu: CPUIndex = CPUIndex(0), shouldGoOn: () -> Bool = { true }
+    _ order: Order, _ request: FrameRequest, _ policy: ContiguousPolicy = ContiguousPolicy(), kind: FrameKind = .ordinary,
+    owner: Owner, on cpu: CPUIndex = CPUIndex(0), shouldGoOn: () -> Bool = { true }
   ) throws(ContiguousError) -> Folio {
-    let folio = try zones.contiguousBlock(order, request, policy, with: migration(of: owner, on: cpu), shouldGoOn: shouldGoOn)
+    let folio = try zones.contiguousBlock(
+      order, request, policy, kind: kind, with: migration(of: owner, on: cpu), shouldGoOn: shouldGoOn)
     checkStep()
     return folio
   }

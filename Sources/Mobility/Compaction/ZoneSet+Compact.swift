@@ -42,7 +42,6 @@ extension ZoneSet {
   ) -> Compaction {
     var result = Compaction()
     let span = self[index].zone
-    let node = descriptions[Int(index.rawValue)].node
     self[index].drain()
     var pageblock = self[index].pageblocks(around: FrameRange(start: start ?? span.start, count: FrameCount(1)))
     // The lowest place that a folio was moved to: from there on everything is compact.
@@ -57,16 +56,18 @@ extension ZoneSet {
           if isMovable, order.map({ place.order < $0 }) ?? (place.order < self[index].pageblockOrder) { places.append(place) }
         }
         for place in places where place.head < meeting {
+          // Past the caches, which would give back what has just been freed below.
+          guard let target = self[index].claimHighest(place.order, from: pageblock.end, on: context.cpu) else {
+            meeting = pageblock.end
+            break
+          }
+          let head = target.head
           do throws(MigrationError) {
-            let head = try migrate(place, node: node, with: context) { head in
-              self[index].zone.contains(head) && self.zone(of: head) == index && head > place.head
-            }
+            try migrate(place, to: target, with: context)
             result.moved += place.frames.count
-            meeting = min(meeting, max(head, pageblock.end))
+            meeting = min(meeting, head)
           } catch {
             result.failed += place.frames.count
-            // No place above it: the scanners have met.
-            if case .noRoom = error { meeting = min(meeting, place.head) }
           }
         }
       }

@@ -69,6 +69,21 @@ extension ZoneSet {
     throw .exhausted(wanted: order.frames, best: nearest?.range, nearest?.obstacles ?? Obstacles())
   }
 
+  /// What ``contiguousBlock(_:_:_:kind:with:shouldGoOn:)`` would take first, as a plan; nil where nothing can be had.
+  ///
+  /// - Complexity: O(pageblocks), whatever the number of pages that are held already, and a look at each range that is tried.
+  public borrowing func plan(
+    block order: Order, _ request: FrameRequest, _ policy: ContiguousPolicy = ContiguousPolicy()
+  ) -> RangePlan? {
+    for index in zones(for: request) {
+      for candidate in candidates(order, index) {
+        let plan = plan(candidate, in: index, policy, stopsAtFirst: true)
+        if plan.isPossible { return plan }
+      }
+    }
+    return nil
+  }
+
   /// The aligned ranges of a zone that are not one folio already, by how much of them is held, then by address.
   ///
   /// - Complexity: O(pageblocks), and the sort of the ranges.

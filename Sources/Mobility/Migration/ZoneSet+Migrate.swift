@@ -22,20 +22,41 @@ extension ZoneSet {
   /// Moves a folio to frames elsewhere: bytes, descriptor and everybody's way to it. Its old frames are freed, or stay with the
   /// isolation that they lie in.
   ///
-  /// - Parameters:
-  ///   - node: where the new frames are to be, first.
-  ///   - accepts: whether a place will do; the first that is found decides.
+  /// - Parameter node: where the new frames are to be, first.
   /// - Returns: the head of the new folio.
   /// - Throws: ``MigrationError``; the folio is where it was, with its old references.
   /// - Complexity: the copy, and what the owner does. Linux: `migrate_pages`, `migrate_folio_move`.
   @discardableResult public borrowing func migrate<Owner, Mover>(
-    _ folio: FolioPlace, node: NodeID, with context: MigrationContext<Owner, Mover>,
-    where accepts: (FrameNumber) -> Bool = { _ in true }
+    _ folio: FolioPlace, node: NodeID, with context: MigrationContext<Owner, Mover>
   ) throws(MigrationError) -> FrameNumber {
-    guard let source = unsafe table.descriptor(folio.head) else { throw .gone(folio.head) }
+    let target: Folio
+    do throws(FolioError) {
+      target = try allocateAnyOrder(folio.order, FrameRequest(.movable, node: node), on: context.cpu)
+    } catch {
+      if case .exhausted(let wanted, let largest) = error { throw .noRoom(wanted: wanted, largestFree: largest) }
+      throw .noRoom(wanted: folio.order.frames, largestFree: .zero)
+    }
+    return try migrate(folio, to: target, with: context)
+  }
+
+  /// Moves a folio to a new one of the same order, which is freed where it does not come to it.
+  ///
+  /// - Throws: as ``migrate(_:node:with:)``.
+  @discardableResult public borrowing func migrate<Owner, Mover>(
+    _ folio: FolioPlace, to target: consuming Folio, with context: MigrationContext<Owner, Mover>
+  ) throws(MigrationError) -> FrameNumber {
+    precondition(target.order == folio.order, "a folio moves to one of its own order")
+    guard let source = unsafe table.descriptor(folio.head) else {
+      free(target, on: context.cpu)
+      throw .gone(folio.head)
+    }
     // Held while it is looked at, so that it is not freed and made another folio in between.
-    guard let place = try? tryGet(folio.head, on: context.cpu) else { throw .gone(folio.head) }
+    guard let place = try? tryGet(folio.head, on: context.cpu) else {
+      free(target, on: context.cpu)
+      throw .gone(folio.head)
+    }
     guard place == folio else {
+      free(target, on: context.cpu)
       put(place.head, on: context.cpu)
       throw .gone(folio.head)
     }
@@ -43,21 +64,9 @@ extension ZoneSet {
     let shape = unsafe source.pointee.shape
     let seen = unsafe source.pointee.counts
     guard seen.pins == 0 else {
-      put(folio.head, on: context.cpu)
-      throw .busy(folio.head, seen - .references(1))
-    }
-    let target: Folio
-    do throws(FolioError) {
-      target = try allocateAnyOrder(folio.order, FrameRequest(.movable, node: node), on: context.cpu)
-    } catch {
-      put(folio.head, on: context.cpu)
-      if case .exhausted(let wanted, let largest) = error { throw .noRoom(wanted: wanted, largestFree: largest) }
-      throw .noRoom(wanted: folio.order.frames, largestFree: .zero)
-    }
-    guard accepts(target.head) else {
       free(target, on: context.cpu)
       put(folio.head, on: context.cpu)
-      throw .noRoom(wanted: folio.order.frames, largestFree: .zero)
+      throw .busy(folio.head, seen - .references(1))
     }
     let copy: CopyWork<Mover>?
     do throws(ContentsError) {
