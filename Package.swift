@@ -73,7 +73,8 @@ if !isEmbedded {
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
     .target(
-      name: "TestSupport", dependencies: ["MemoryUnits", "PhysicalLayout"], path: "Tests/TestSupport", swiftSettings: common),
+      name: "TestSupport", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena"],
+      path: "Tests/TestSupport", swiftSettings: common),
     .testTarget(name: "MemoryUnitsTests", dependencies: ["MemoryUnits", "TestSupport"], swiftSettings: common),
     .testTarget(
       name: "PhysicalLayoutTests", dependencies: ["MemoryUnits", "PhysicalLayout", "TestSupport"],

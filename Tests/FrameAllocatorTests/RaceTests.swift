@@ -2,6 +2,7 @@ import FrameAllocator
 import Glibc
 import MemoryUnits
 import Synchronization
+import TestSupport
 import Testing
 
 /// Does at a point of the tree what another thread could do there, once.

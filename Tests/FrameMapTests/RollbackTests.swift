@@ -1,5 +1,6 @@
 import FrameMap
 import MemoryUnits
+import TestSupport
 import Testing
 
 /// Storage fails at every place where it can; everything is as before each time.

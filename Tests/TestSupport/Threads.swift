@@ -3,7 +3,7 @@ import Synchronization
 
 /// Runs `body` on `count` threads of the system's own, and waits for all. Tasks would share as many threads as there are
 /// processors, so that none would ever be interrupted inside the allocator by another.
-func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+public func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   final class Start: Sendable {
     let index: Int
     let body: @Sendable (Int) -> Void
@@ -29,10 +29,10 @@ func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
 }
 
 /// A number that threads count on together.
-final class Tally: Sendable {
+public final class Tally: Sendable {
   private let number: Atomic<Int>
-  init(_ start: Int = 0) { number = Atomic(start) }
+  public init(_ start: Int = 0) { number = Atomic(start) }
 
-  var value: Int { number.load(ordering: .acquiring) }
-  func add(_ amount: Int) { number.wrappingAdd(amount, ordering: .acquiringAndReleasing) }
+  public var value: Int { number.load(ordering: .acquiring) }
+  public func add(_ amount: Int) { number.wrappingAdd(amount, ordering: .acquiringAndReleasing) }
 }

@@ -1,32 +1,33 @@
-import FrameMap
+public import FrameMap
 import HostArena
-import MemoryUnits
+public import MemoryUnits
 import Synchronization
-import Testing
 
 /// Storage of the host that keeps books, holds the map to the protocol's rules, and fails when told to.
-final class FailingStorage: MemmapStorage {
-  struct Books: Equatable {
-    var committed: [UInt: UInt] = [:]
+public final class FailingStorage: MemmapStorage {
+  public struct Books: Equatable {
+    public var committed: [UInt: UInt] = [:]
     /// Where reservations for descriptors end, by start.
-    var descriptors: [UInt: UInt] = [:]
-    var reserved: [UInt: UInt] = [:]
-    var guarded: Set<UInt> = []
+    public var descriptors: [UInt: UInt] = [:]
+    public var reserved: [UInt: UInt] = [:]
+    public var guarded: Set<UInt> = []
     /// Calls that may fail: reservations and commits.
-    var calls = 0
-    var failsAt: Int?
-    var violations: [String] = []
+    public var calls = 0
+    public var failsAt: Int?
+    public var violations: [String] = []
   }
 
   private let host = HostStorage()
   private let books = Mutex(Books())
 
-  var state: Books { books.withLock { $0 } }
-  var granule: ByteCount { host.granule }
-  var barrierReachesReaders: Bool { host.barrierReachesReaders }
+  public init() {}
+
+  public var state: Books { books.withLock { $0 } }
+  public var granule: ByteCount { host.granule }
+  public var barrierReachesReaders: Bool { host.barrierReachesReaders }
 
   /// The call so many calls from now fails, counted from 0.
-  func fail(at call: Int?) {
+  public func fail(at call: Int?) {
     books.withLock { books in books.failsAt = call.map { books.calls + $0 } }
   }
 
@@ -37,7 +38,7 @@ final class FailingStorage: MemmapStorage {
     }
   }
 
-  func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+  public func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
     if countCall() { throw .noAddressSpace(size) }
     let start = try host.reserve(size, for: use)
     books.withLock {
@@ -47,7 +48,7 @@ final class FailingStorage: MemmapStorage {
     return start
   }
 
-  func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
+  public func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
     if countCall() { throw .noMemory(size) }
     forEachGranule(start, size) { place, books in
       let isDescriptors = books.descriptors.contains { $0.key <= place && place < $0.value }
@@ -57,14 +58,14 @@ final class FailingStorage: MemmapStorage {
     }
   }
 
-  func decommit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
+  public func decommit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     forEachGranule(start, size) { place, books in
       if books.committed.removeValue(forKey: place) == nil { books.violations.append("not committed: \(place)") }
     }
     host.decommit(start, size)
   }
 
-  func placeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) -> Bool {
+  public func placeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) -> Bool {
     forEachGranule(start, size) { place, books in
       if books.committed[place] != nil { books.violations.append("guarded a committed place") }
       books.guarded.insert(place)
@@ -72,14 +73,14 @@ final class FailingStorage: MemmapStorage {
     return host.placeGuard(start, size)
   }
 
-  func removeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
+  public func removeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     forEachGranule(start, size) { place, books in
       if books.guarded.remove(place) == nil { books.violations.append("no guard there") }
     }
     host.removeGuard(start, size)
   }
 
-  func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
+  public func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) {
     books.withLock {
       let low = UInt(bitPattern: start)
       $0.descriptors[low] = nil
@@ -91,8 +92,8 @@ final class FailingStorage: MemmapStorage {
     host.release(start, size)
   }
 
-  func barrier() { host.barrier() }
-  func pause() { host.pause() }
+  public func barrier() { host.barrier() }
+  public func pause() { host.pause() }
 
   private func forEachGranule(_ start: UnsafeMutableRawPointer, _ size: ByteCount, _ body: (UInt, inout Books) -> Void) {
     let low = UInt(bitPattern: start)
