@@ -102,6 +102,10 @@ if !isEmbedded {
       ],
       swiftSettings: common),
     .testTarget(
+      name: "RegressionTests",
+      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostArena", "Megalith", "TestSupport"],
+      swiftSettings: common),
+    .testTarget(
       name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
       swiftSettings: common),
     .testTarget(

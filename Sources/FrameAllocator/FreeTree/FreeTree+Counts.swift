@@ -11,6 +11,28 @@ extension FreeTreeCore {
     return FrameCount(rawValue: sum)
   }
 
+  /// The frames of `range`, which lies in the zone, that are free. Exact while nobody else is in the tree; nothing is waited for.
+  ///
+  /// - Complexity: O(log frames + nodes of the range that are partly free).
+  borrowing func freeFrames(in range: FrameRange) -> FrameCount {
+    var sum: UInt64 = 0
+    var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
+    while let (start, order) = blocks.pop() {
+      let (view, run) = place(of: start, order: order)
+      guard !isBelowWhollyFree(view.node) else {
+        sum += 1 << UInt64(order)
+        continue
+      }
+      for word in run.firstWord..<(run.firstWord + run.words) {
+        sum += UInt64((view.freeWord(word) & run.mask).nonzeroBitCount) << UInt64(9 * view.node.level)
+      }
+      guard view.node.level > 0 else { continue }
+      let words = run.firstWord..<(run.firstWord + run.words)
+      forEachSlot({ words.contains($0) ? view.partialWord($0) & run.mask : 0 }) { sum += freeFrames(view.node.child($0)) }
+    }
+    return FrameCount(rawValue: sum)
+  }
+
   /// The order of the largest free block, or nil where nothing is free.
   ///
   /// Exact while nobody else is in the tree.

@@ -158,6 +158,20 @@ import Synchronization
     return (some, all)
   }
 
+  /// Of the 64 children of `word` of a node further up: those that are a part of one pageblock of `mobility`. Children that hold
+  /// whole pageblocks are not among them.
+  func parts(_ mobility: FrameMobility, below node: TreeNode, _ word: Int) -> UInt64 {
+    guard UInt64(order.rawValue) > UInt64(9 * node.level) else { return 0 }
+    var parts: UInt64 = 0
+    for bit in 0..<64 {
+      let child = FrameNumber(rawValue: node.frame(word << 6 | bit))
+      // One that the zone does not hold whole is never wholly free.
+      guard zone.contains(child), self.mobility(of: child) == mobility else { continue }
+      parts |= 1 << UInt64(bit)
+    }
+    return parts
+  }
+
   /// Of the 64 frames of `word` of a leaf: those in pageblocks of `mobility`.
   func frames(_ mobility: FrameMobility, in leaf: TreeNode, _ word: Int) -> UInt64 {
     let start = leaf.number << 9 + UInt64(word << 6)
@@ -195,7 +209,8 @@ import Synchronization
 
 /// A search in the pageblocks of one mobility.
 ///
-/// Children that hold more than a leaf and are wholly free are nobody's: a request takes a pageblock out of them first.
+/// Children of higher nodes that hold whole pageblocks and are wholly free are nobody's: a request takes a pageblock out of them
+/// first. Parts of larger pageblocks are their pageblock's.
 struct OwnPageblocks: TreeFilter {
   let mobility: FrameMobility
   let marks: PageblockMap
@@ -204,7 +219,7 @@ struct OwnPageblocks: TreeFilter {
     switch node.level {
     case 0: marks.frames(mobility, in: node, word)
     case 1: marks.leaves(mobility, below: node, word).all
-    default: 0
+    default: marks.parts(mobility, below: node, word)
     }
   }
 
