@@ -10,7 +10,7 @@ final class ZoneSetFixture: Sendable {
   private let map: FrameMap<HostStorage>
   let zones: ZoneSet
 
-  init(
+  convenience init(
     _ sizes: [(node: NodeID, kind: ZoneKind, frames: FrameCount)], minimum: FrameCount = .zero, cpus: UInt32 = 1,
     topOrder: Order? = nil, policy: PageblockPolicy = PageblockPolicy(order: Order(9)), distances: NodeDistances = NodeDistances()
   ) throws {
@@ -21,6 +21,14 @@ final class ZoneSetFixture: Sendable {
       descriptions.append(ZoneDescription(node: size.node, kind: size.kind, span: range, memory: [range]))
       start = range.end.aligned(to: FrameCount(1 << 18), .up)
     }
+    try self.init(
+      descriptions, minimum: minimum, cpus: cpus, topOrder: topOrder, policy: policy, distances: distances)
+  }
+
+  init(
+    _ descriptions: [ZoneDescription], minimum: FrameCount = .zero, cpus: UInt32 = 1, topOrder: Order? = nil,
+    policy: PageblockPolicy = PageblockPolicy(order: Order(9)), distances: NodeDistances = NodeDistances()
+  ) throws {
     let nodes = Set(descriptions.map { $0.node }).sorted().map { node in
       NodeMemory(node, descriptions.filter { $0.node == node }.flatMap { $0.memory })
     }
@@ -32,7 +40,9 @@ final class ZoneSetFixture: Sendable {
     zones = ZoneSet(
       descriptions, table: map.table, topOrder: topOrder, policy: policy, cpus: cpus, distances: distances,
       storage: UnsafeMutableRawBufferPointer(start: base, count: Int(size.rawValue)), barrier: { storage.barrier() })
-    for index in zones.indices { try zones[index].manage(descriptions[Int(index.rawValue)].span) }
+    for index in zones.indices {
+      for range in descriptions[Int(index.rawValue)].memory { try zones[index].manage(range) }
+    }
     zones.setWatermarks(minimum: minimum)
   }
 
