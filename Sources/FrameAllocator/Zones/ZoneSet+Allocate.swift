@@ -3,7 +3,7 @@ public import MemoryUnits
 
 extension ZoneSet {
   /// Hands out a folio with one reference, the caller's, from the first zone of the node's list that may give it: first only
-  /// zones that stay above their low mark, then down to what the urgency allows.
+  /// zones that stay above their low mark, then down to what the urgency allows, and at last with what caches gave back.
   ///
   /// A single frame out of the processor's own cache is given at once: its word was accounted for when the cache took it.
   ///
@@ -31,18 +31,10 @@ extension ZoneSet {
         break
       }
     }
-    for isFirstTry in [true, false] {
-      for index in list where accepts(index, request) {
-        let marks = self[index].watermarks
-        let reserve = reserves.reserve(Int(index.rawValue), for: request.highestZone)
-        guard
-          self[index].isAbove(
-            isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
-            reserve: reserve)
-        else { continue }
-        if let folio = try self[index].take(order, request.mobility, on: cpu) { return folio }
-      }
-    }
+    if let folio = try take(order, request, on: cpu, isFirstTry: true) { return folio }
+    if let folio = try take(order, request, on: cpu, isFirstTry: false) { return folio }
+    // Frames in caches count as taken, and keep their neighbours from coalescing: with them there may be enough.
+    if drain(zonesFor: request), let folio = try take(order, request, on: cpu, isFirstTry: false) { return folio }
     var largest = FrameCount.zero
     for index in list where accepts(index, request) { largest = max(largest, self[index].largestFree()) }
     throw .exhausted(wanted: order.frames, largestFree: largest)
@@ -51,6 +43,33 @@ extension ZoneSet {
   /// The zones that may serve a request, in the order in which it tries them.
   public func zones(for request: FrameRequest) -> [ZoneIndex] {
     list(of: request.node).filter { accepts($0, request) }
+  }
+
+  /// A folio from the first zone of the list that stays above its low mark, or, later, above what the urgency allows.
+  private borrowing func take(
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex, isFirstTry: Bool
+  ) throws(FolioError) -> Folio? {
+    for index in list(of: request.node) where accepts(index, request) {
+      let marks = self[index].watermarks
+      let reserve = reserves.reserve(Int(index.rawValue), for: request.highestZone)
+      guard
+        self[index].isAbove(
+          isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
+          reserve: reserve)
+      else { continue }
+      if let folio = try self[index].take(order, request.mobility, on: cpu) { return folio }
+    }
+    return nil
+  }
+
+  /// Drains the zones that may serve the request; false where their caches had nothing.
+  private borrowing func drain(zonesFor request: FrameRequest) -> Bool {
+    var hadAny = false
+    for index in list(of: request.node) where accepts(index, request) && self[index].cache.cachedFrames() > .zero {
+      self[index].drain()
+      hadAny = true
+    }
+    return hadAny
   }
 
   private func accepts(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
