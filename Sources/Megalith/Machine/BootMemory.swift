@@ -9,7 +9,7 @@ public struct BootMemory: Hashable, Sendable {
   /// Where the machine's own descriptors lie, if it has contents to hold them; else where those of the architecture's kernel would,
   /// or nothing, as the policy says.
   public let memmap: [FrameRange]
-  /// What `hugepages=` obtained.
+  /// What `hugepages=` obtained, without pages that would lie in two zones.
   public let hugePages: [BootPages]
 
   private let taken: RegionSet
@@ -30,7 +30,16 @@ public struct BootMemory: Hashable, Sendable {
     case .elsewhere: memmap = own
     }
     taken = regions
-    hugePages = layout.bootPages(commandLine, reserved: before + memmap)
+    hugePages = layout.bootPages(commandLine, reserved: before + memmap).compactMap { pages in
+      let order = pages.size.order(baseShift: layout.architecture.baseShift)
+      let whole = pages.frames.filter { BootMemory.isInOneZone(FrameRange(blockAt: $0, order: order), of: pages.node, layout) }
+      return whole.isEmpty ? nil : BootPages(size: pages.size, node: pages.node, frames: whole)
+    }
+  }
+
+  /// A folio belongs to one zone, so that a page of two is left to the allocator. Linux: `hugetlb_bootmem_page_zones_valid`.
+  private static func isInOneZone(_ page: FrameRange, of node: NodeID, _ layout: BootLayout) -> Bool {
+    layout.zones.contains { $0.node == node && $0.span.contains(page) }
   }
 
   /// Sets each node's descriptors aside, at the top of its memory where there is room, else on another node.
