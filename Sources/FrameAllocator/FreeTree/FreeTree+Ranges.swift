@@ -124,35 +124,6 @@ extension FreeTreeCore {
     return nil
   }
 
-  /// How many frames of `range` are free. Exact while nobody else is in the tree.
-  ///
-  /// - Complexity: O(frames / 512) where memory is partly free.
-  borrowing func freeFrames(in range: FrameRange) -> FrameCount {
-    var sum = FrameCount.zero
-    var frame = range.start.rawValue
-    let end = range.end.rawValue
-    while frame < end {
-      if let above = whollyFree(above: frame) {
-        sum += FrameCount(min(end, above) - frame)
-        frame = min(end, above)
-        continue
-      }
-      let limit = min(end, (frame >> 9 + 1) << 9)
-      let view = view(TreeNode(level: 0, covering: frame))
-      if limit - frame == 512 {
-        sum += FrameCount(UInt64(view.available))
-      } else {
-        while let start = bit(in: view, isSet: true, from: frame, below: limit) {
-          let stop = bit(in: view, isSet: false, from: start, below: limit) ?? limit
-          sum += FrameCount(stop - start)
-          frame = stop
-        }
-      }
-      frame = limit
-    }
-    return sum
-  }
-
   func isFreeNow(_ range: FrameRange) -> Bool {
     var blocks = AlignedBlocks(range.start.rawValue, range.end.rawValue)
     while let (start, order) = blocks.pop() {
