@@ -72,9 +72,9 @@ import MemoryUnits
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// A short lock, held by who takes or gives back a tail and by who splits. Linux: `PG_locked`.
-  public static let locked = FrameFlags(rawValue: 1)
+  @inlinable public static var locked: FrameFlags { FrameFlags(rawValue: 1) }
   /// The content differs from what its backing store has. Linux: `PG_dirty`.
-  public static let dirty = FrameFlags(rawValue: 2)
+  @inlinable public static var dirty: FrameFlags { FrameFlags(rawValue: 2) }
   /// Used since it was last looked at. Linux: `PG_referenced`.
-  public static let accessed = FrameFlags(rawValue: 4)
+  @inlinable public static var accessed: FrameFlags { FrameFlags(rawValue: 4) }
 }

@@ -22,12 +22,22 @@ import MemoryUnits
     return unsafe base + Int(truncatingIfNeeded: frame.rawValue &- frames.start.rawValue)
   }
 
-  /// Calls `body` with each descriptor, lowest frame first. The loop only steps a pointer.
+  /// Calls `body` with each descriptor, lowest frame first. The loop only steps a pointer, four bodies a turn.
   @inlinable public func forEach<Failure>(
     _ body: (DescriptorPointer) throws(Failure) -> Void
   ) throws(Failure) {
+    let count = Int(truncatingIfNeeded: frames.end.rawValue &- frames.start.rawValue)
     var place = unsafe base
-    let end = unsafe base + Int(truncatingIfNeeded: frames.count.rawValue)
+    let end = unsafe base + count
+    // Four a turn: the compiler leaves a loop of unknown length alone, and with short bodies the counting takes half the time.
+    let last = unsafe base + (count & ~3)
+    while unsafe place != last {
+      unsafe try body(place)
+      unsafe try body(place + 1)
+      unsafe try body(place + 2)
+      unsafe try body(place + 3)
+      unsafe place += 4
+    }
     while unsafe place != end {
       unsafe try body(place)
       unsafe place += 1

@@ -22,9 +22,45 @@ extension FrameTable {
   /// - Complexity: O(1) to get over a hole of any size, O(sections of the run) to find its end in the virtual model, else
   ///   O(1); O(log ranges) in the discontiguous model.
   public func firstRun(in range: FrameRange) -> FrameRun? {
+    // Nearly always the range starts in a run: then one look-up finds both ends.
+    guard range.start < range.end else { return nil }
+    return run(at: range.start, below: range.end) ?? firstRunBehindHole(in: range)
+  }
+
+  @inline(never) private func firstRunBehindHole(in range: FrameRange) -> FrameRun? {
     guard let start = nextValid(from: range.start), start < range.end else { return nil }
-    let frames = FrameRange(start: start, end: endOfRun(start, below: range.end))
-    return unsafe descriptor(start).map { unsafe FrameRun(frames: frames, base: $0) }
+    return run(at: start, below: range.end)
+  }
+
+  /// The run from `start` on, up to `limit`; nil where the frame is not valid.
+  @inline(__always) private func run(at start: FrameNumber, below limit: FrameNumber) -> FrameRun? {
+    // Plain shifts would check their amounts, and sums overflow; orders are below 64, and frames far below 2^64.
+    let number = start.rawValue
+    let base: UInt64
+    let end: FrameNumber
+    switch model {
+    case .flat:
+      guard number &- firstFrame < frameCount else { return nil }
+      base = origin
+      end = min(limit, FrameNumber(firstFrame &+ frameCount))
+    case .discontiguous:
+      guard let piece = pieces.piece(of: start) else { return nil }
+      base = piece.base
+      end = min(limit, piece.range.end)
+    case .sparse, .sparseExtreme:
+      guard number < frameCount, let record = record(number &>> sectionOrder) else { return nil }
+      let state = record.load(0)
+      guard state & SectionState.present != 0 else { return nil }
+      base = state & SectionState.baseMask
+      end = min(limit, FrameNumber((number &>> sectionOrder &+ 1) &<< sectionOrder))
+    case .vmemmap:
+      guard number < frameCount, let record = record(number &>> sectionOrder), isValid(start, in: record) else { return nil }
+      base = origin
+      // A subsection is valid as a whole.
+      let isInside = (number ^ (limit.rawValue &- 1)) &>> subsectionOrder == 0
+      end = isInside ? limit : endOfVirtualRun(start, below: limit)
+    }
+    return unsafe FrameRun(frames: FrameRange(start: start, end: end), base: pointer(from: base, start))
   }
 
   /// The first valid frame from `frame` on, or nil.
@@ -63,24 +99,17 @@ extension FrameTable {
     return max(start, section << sectionOrder + found << subsectionOrder)
   }
 
-  /// Where the run that holds the valid frame `start` ends, at most `limit`.
-  private func endOfRun(_ start: FrameNumber, below limit: FrameNumber) -> FrameNumber {
-    switch model {
-    case .flat: return min(limit, FrameNumber(firstFrame + frameCount))
-    case .discontiguous: return min(limit, pieces.piece(of: start)?.range.end ?? limit)
-    case .sparse, .sparseExtreme:
-      return min(limit, FrameNumber((start.rawValue >> sectionOrder + 1) << sectionOrder))
-    case .vmemmap:
-      let count = UInt64(1) << (sectionOrder - subsectionOrder)
-      var section = start.rawValue >> sectionOrder
-      var subsection = start.rawValue >> subsectionOrder & (count - 1)
-      while section << sectionOrder < min(limit.rawValue, frameCount), let record = record(section) {
-        let end = record.advanced(by: 1).firstBit(isSet: false, from: subsection, below: count)
-        if end < count { return min(limit, FrameNumber(section << sectionOrder + end << subsectionOrder)) }
-        section += 1
-        subsection = 0
-      }
-      return min(limit, FrameNumber(section << sectionOrder))
+  /// Where the run of a virtual memmap ends that holds the valid frame `start`, at most `limit`.
+  private func endOfVirtualRun(_ start: FrameNumber, below limit: FrameNumber) -> FrameNumber {
+    let count = UInt64(1) << (sectionOrder - subsectionOrder)
+    var section = start.rawValue >> sectionOrder
+    var subsection = start.rawValue >> subsectionOrder & (count - 1)
+    while section << sectionOrder < min(limit.rawValue, frameCount), let record = record(section) {
+      let end = record.advanced(by: 1).firstBit(isSet: false, from: subsection, below: count)
+      if end < count { return min(limit, FrameNumber(section << sectionOrder + end << subsectionOrder)) }
+      section += 1
+      subsection = 0
     }
+    return min(limit, FrameNumber(section << sectionOrder))
   }
 }

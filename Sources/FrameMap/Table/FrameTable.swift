@@ -45,7 +45,8 @@ import MemoryUnits
   /// The descriptor of a frame, or nil where it has none.
   ///
   /// - Complexity: O(1); O(log ranges) in the discontiguous model. Linux: `pfn_to_page` after `pfn_valid`.
-  @inlinable public func descriptor(_ frame: FrameNumber) -> DescriptorPointer? {
+  @inlinable @inline(__always) public func descriptor(_ frame: FrameNumber) -> DescriptorPointer? {
+    // Called, it would get a copy of the whole table wherever that is a field of something else.
     let number = frame.rawValue
     guard number &- firstFrame < frameCount else { return nil }
     switch model {
@@ -90,21 +91,21 @@ import MemoryUnits
   }
 
   /// The address arithmetic that every model ends in.
-  @inlinable func pointer(from base: UInt64, _ frame: FrameNumber) -> DescriptorPointer {
+  @inlinable @inline(__always) func pointer(from base: UInt64, _ frame: FrameNumber) -> DescriptorPointer {
     let address = base &+ frame.rawValue &<< FrameDescriptor.shift
     // Bases come from reservations of the map, so that the place of a valid frame is never null and lies inside one.
     return unsafe DescriptorPointer(bitPattern: UInt(address)).unsafelyUnwrapped
   }
 
   /// The entry of a section below the limit; nil where its leaf does not exist.
-  @inlinable func record(_ section: UInt64) -> AtomicWords? {
+  @inlinable @inline(__always) func record(_ section: UInt64) -> AtomicWords? {
     guard model.hasTwoLevels else { return sections.advanced(by: section &<< recordShift) }
     guard let leaf = AtomicWords(stored: sections.load(section &>> leafShift)) else { return nil }
     return leaf.advanced(by: (section & (1 &<< leafShift &- 1)) &<< recordShift)
   }
 
   /// Virtual memmap: whether the frame's subsection is valid.
-  @inlinable func isValid(_ frame: FrameNumber, in record: AtomicWords) -> Bool {
+  @inlinable @inline(__always) func isValid(_ frame: FrameNumber, in record: AtomicWords) -> Bool {
     let subsection = frame.rawValue &>> subsectionOrder & (1 &<< (sectionOrder &- subsectionOrder) &- 1)
     return record.load(1 &+ subsection &>> 6) &>> (subsection & 63) & 1 != 0
   }

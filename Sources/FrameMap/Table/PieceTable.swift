@@ -31,16 +31,16 @@ import MemoryUnits
     nodes.store(index * PieceTable.nodeWords + 1, base)
   }
 
-  @usableFromInline func range(_ index: UInt64) -> FrameRange {
+  @inlinable @inline(__always) func range(_ index: UInt64) -> FrameRange {
     FrameRange(
       start: FrameNumber(pieces.loadRelaxed(index &* PieceTable.pieceWords)),
       end: FrameNumber(pieces.loadRelaxed(index &* PieceTable.pieceWords &+ 1)))
   }
 
-  @usableFromInline func base(_ index: UInt64) -> UInt64 { pieces.loadRelaxed(index &* PieceTable.pieceWords &+ 2) }
+  @inlinable @inline(__always) func base(_ index: UInt64) -> UInt64 { pieces.loadRelaxed(index &* PieceTable.pieceWords &+ 2) }
 
   /// The index of the first piece that ends above `frame`; `pieceCount` where none does.
-  @usableFromInline func index(endingAbove frame: FrameNumber) -> UInt64 {
+  @inlinable @inline(__always) func index(endingAbove frame: FrameNumber) -> UInt64 {
     var low: UInt64 = 0
     var high = pieceCount
     while low < high {
@@ -55,7 +55,7 @@ import MemoryUnits
   }
 
   /// The piece that holds `frame`.
-  @usableFromInline func piece(of frame: FrameNumber) -> (range: FrameRange, base: UInt64)? {
+  @inlinable @inline(__always) func piece(of frame: FrameNumber) -> (range: FrameRange, base: UInt64)? {
     let index = index(endingAbove: frame)
     guard index < pieceCount else { return nil }
     let range = range(index)
