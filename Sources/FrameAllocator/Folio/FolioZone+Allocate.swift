@@ -88,20 +88,28 @@ extension FolioZone {
   ///
   /// Linux: `__free_pages`, `free_pages_prepare`'s checks.
   public borrowing func free(at head: FrameNumber, order: Order, on cpu: CPUIndex) throws(FolioError) {
-    let place = try find(head)
-    guard place.head == head else { throw .tail(head, head: place.head) }
-    guard place.order == order else { throw .wrongOrder(said: order, is: place.order) }
-    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(head) }
+    // The head's own bit and descriptor tell all of a folio that is there; else a search tells what is wrong.
+    guard zone.contains(head), heads.contains(head), let descriptor = unsafe table.descriptor(head),
+      unsafe descriptor.pointee.shape.order == order
+    else { throw refusal(of: head, order) }
     let mappings = unsafe descriptor.pointee.mapCount.load(ordering: .acquiring)
     let isFrozen = unsafe mappings == 0 && descriptor.pointee.freeze(expecting: .references(1))
     guard isFrozen else { throw unsafe .busy(head, descriptor.pointee.counts, mappings: mappings) }
-    give(back: head, on: cpu)
+    unsafe give(back: head, descriptor, on: cpu)
   }
 
-  /// Returns the frames of a folio whose counts are frozen at zero by the caller.
-  borrowing func give(back head: FrameNumber, on cpu: CPUIndex) {
+  /// Why no folio of `order` was found at `head`.
+  @inline(never) private borrowing func refusal(of head: FrameNumber, _ order: Order) -> FolioError {
+    let place: FolioPlace
+    do { place = try find(head) } catch { return error }
+    guard place.head == head else { return .tail(head, head: place.head) }
+    // One that was handed out since is not the caller's.
+    return place.order == order ? .notAllocated(head) : .wrongOrder(said: order, is: place.order)
+  }
+
+  /// Returns the frames of a folio whose counts, in its head's descriptor, are frozen at zero by the caller.
+  @unsafe borrowing func give(back head: FrameNumber, _ descriptor: DescriptorPointer, on cpu: CPUIndex) {
     cache.inside(cpu) {
-      guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a folio without descriptor") }
       let shape = unsafe descriptor.pointee.shape
       if pageblocks.isSpecial(head), keep(head, shape) { return }
       // The order is read before the bit goes: after it somebody else may own the frames.

@@ -41,7 +41,7 @@ extension FolioZone {
   /// Linux: `folio_put`.
   public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
     guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a frame without descriptor was put") }
-    if unsafe descriptor.pointee.give(.references(1)) { give(back: head, on: cpu) }
+    if unsafe descriptor.pointee.give(.references(1)) { unsafe give(back: head, descriptor, on: cpu) }
   }
 
   /// Takes a folio apart into folios of `order`; each gets one reference, the caller's.

@@ -88,5 +88,8 @@ extension FolioZone {
   }
 
   /// Returns the frames of a folio whose counts the caller has frozen at zero.
-  public borrowing func freeFrozen(_ head: FrameNumber, on cpu: CPUIndex) { give(back: head, on: cpu) }
+  public borrowing func freeFrozen(_ head: FrameNumber, on cpu: CPUIndex) {
+    guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a folio without descriptor") }
+    unsafe give(back: head, descriptor, on: cpu)
+  }
 }
