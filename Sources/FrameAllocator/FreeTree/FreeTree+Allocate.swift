@@ -39,6 +39,7 @@ extension FreeTreeCore {
       let before = motionNow
       var search = Search()
       search.keepsMotion = keepsMotion
+      if let frame = takeFirst(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
       if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
       search.isThorough = true
       if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
