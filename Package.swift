@@ -68,7 +68,8 @@ if !isEmbedded {
     .executableTarget(
       name: "MegalithBench",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith", "CBaselines",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena", "Megalith",
+        "CBaselines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
@@ -80,7 +81,8 @@ if !isEmbedded {
       name: "PhysicalLayoutTests", dependencies: ["MemoryUnits", "PhysicalLayout", "TestSupport"],
       swiftSettings: common),
     .testTarget(
-      name: "FrameContentsTests", dependencies: ["MemoryUnits", "FrameContents", "TestSupport"], swiftSettings: common),
+      name: "FrameContentsTests", dependencies: ["MemoryUnits", "FrameContents", "HostArena", "TestSupport"],
+      swiftSettings: common),
     .testTarget(
       name: "FrameMapTests", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena", "TestSupport"],
       swiftSettings: common),

@@ -19,3 +19,12 @@ int host_barrier_register(void);
 /// Returns after each processor that runs a thread of this process has passed a full memory barrier.
 /// 0, or an error number.
 int host_barrier(void);
+
+/// From this size on, bytes are stored past the caches where the processor can.
+#define HOST_STREAM_BYTES (64 * 1024)
+
+/// Makes `bytes` bytes zero, anywhere, any number.
+void host_clear(void *target, size_t bytes);
+
+/// Copies `bytes` bytes, any number, between places that do not overlap.
+void host_copy(void *target, const void *source, size_t bytes);
