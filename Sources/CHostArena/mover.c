@@ -41,6 +41,7 @@ void host_clear(void *target, size_t bytes) {
   memset(target, 0, head);
   char *place = (char *)target + head;
   char *const end = place + ((bytes - head) & ~(size_t)(LINE - 1));
+#pragma clang loop unroll(disable) // memory is what it waits for
   for (; place != end; place += LINE) stream_zeros(place);
   // Such stores are not ordered with others; who is told that the bytes are zero must see them so.
   _mm_sfence();
@@ -59,11 +60,13 @@ void host_copy(void *target, const void *source, size_t bytes) {
   size_t left = bytes - head;
   // Several pages side by side keep as many read streams, and rows of memory, busy.
   for (; left >= PAGES * PAGE; left -= PAGES * PAGE, to += PAGES * PAGE, from += PAGES * PAGE)
+#pragma clang loop unroll(disable)
     for (int line = 0; line < PAGE; line += 2 * LINE)
       for (int page = 0; page < PAGES * PAGE; page += PAGE) {
         stream_line(to + page + line, from + page + line);
         stream_line(to + page + line + LINE, from + page + line + LINE);
       }
+#pragma clang loop unroll(disable)
   for (; left >= LINE; left -= LINE, to += LINE, from += LINE) stream_line(to, from);
   _mm_sfence();
   memcpy(to, from, left);
