@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,4 +40,20 @@ uint64_t megalith_now(void) {
 unsigned megalith_processors(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+void megalith_populate(void *memory, size_t bytes) {
+  // A kernel without huge pages refuses; small ones do, and are slower for both sides.
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  memset(memory, 1, bytes);
+}
+
+uint64_t megalith_available(void) {
+  FILE *file = fopen("/proc/meminfo", "re");
+  if (!file) return 0;
+  char line[128];
+  unsigned long long kibibytes = 0;
+  while (fgets(line, sizeof line, file) && sscanf(line, "MemAvailable: %llu kB", &kibibytes) != 1) {}
+  fclose(file);
+  return kibibytes * 1024;
 }

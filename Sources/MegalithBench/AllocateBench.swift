@@ -2,7 +2,7 @@ import ArgumentParser
 import CBaselines
 import MemoryUnits
 
-struct AllocateBench: ParsableCommand {
+struct AllocateBench: Suite {
   static let configuration = CommandConfiguration(
     commandName: "alloc",
     abstract: "Frames only: the tree of free frames and the caches, without descriptors.",
@@ -18,50 +18,22 @@ struct AllocateBench: ParsableCommand {
 
   @OptionGroup var options: BenchOptions
 
-  func run() throws {
-    let zone = FrameRange(start: .zero, count: FrameCount(ByteCount.gibibytes(8), PageShift(12), rounded: .down))
-    var report = Report()
-    var single: [String: Double] = [:]
-    for order in [0, 4, 9, 13, 18] as [UInt8] {
-      for threads in 1...2 {
-        let ids = Workload.allCases.map { "alloc/order\(order)/\($0.rawValue)/t\(threads)" }
-        let isWanted = ids.map { id in options.filter.map { id.contains($0) } ?? true }
-        guard isWanted.contains(true) else { continue }
-        guard Int(megalith_processors()) >= threads else { throw BenchError.tooManyThreads(threads) }
-        let samples = try measure(zone, Order(order), threads)
-        for (index, workload) in Workload.allCases.enumerated() where isWanted[index] {
-          let own = samples[0].times[index]
-          let key = "\(order)/\(workload.rawValue)"
-          if threads == 1 { single[key] = own.median }
-          report.rows.append(
-            Row(
-              id: ids[index], samples: own, baselines: samples.dropFirst().map { ($0.name, $0.times[index]) },
-              target: target(order, workload, threads, single: single[key])))
-        }
-      }
-    }
-    print(options.json ? report.json : report.text)
-  }
-
-  private func measure(_ zone: FrameRange, _ order: Order, _ threads: Int) throws -> [(name: String, times: [Samples])] {
-    let work = Case(zone: zone, order: order, threads: threads, isQuick: options.quick)
-    let contenders: [any Contender] = [
-      try TreeContender(zone: zone, order: order, threads: threads),
-      try CContender(MEGALITH_LIFO, zone: zone, order: order, threads: threads),
-      try CContender(MEGALITH_BUDDY, zone: zone, order: order, threads: threads),
-    ]
-    var results = contenders.map { ($0.name, Workload.allCases.map { _ in Samples() }) }
-    // The first round warms caches and page tables up and does not count.
-    for round in 0...options.roundCount {
-      for (index, contender) in contenders.enumerated() {
-        for (phase, time) in work.round(contender).enumerated() where round > 0 { results[index].1[phase].add(time) }
-      }
-    }
-    return results.map { (name: $0.0, times: $0.1) }
+  static func measure(_ options: BenchOptions, into report: inout Report) throws {
+    let zone = AllocationTable.zone
+    let table = AllocationTable(
+      name: "alloc",
+      contenders: { order, threads in
+        [
+          try TreeContender(zone: zone, order: order, threads: threads),
+          try CContender(MEGALITH_LIFO, zone: zone, order: order, threads: threads),
+          try CContender(MEGALITH_BUDDY, zone: zone, order: order, threads: threads),
+        ]
+      }, target: target)
+    try table.measure(options, into: &report)
   }
 
   /// The figures to reach: absolute with one thread, and with two a multiple of what one took in this run.
-  private func target(_ order: UInt8, _ workload: Workload, _ threads: Int, single: Double?) -> Double? {
+  private static func target(_ order: UInt8, _ workload: Workload, _ threads: Int, _ single: Double?) -> Double? {
     switch (order, workload, threads) {
     case (0, .bulkGet, 1): 8
     case (0, .bulkPut, 1): 12

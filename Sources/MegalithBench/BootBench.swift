@@ -7,7 +7,7 @@ import Megalith
 import MemoryUnits
 import PhysicalLayout
 
-struct BootBench: ParsableCommand {
+struct BootBench: Suite {
   static let configuration = CommandConfiguration(
     commandName: "boot",
     abstract: "Booting a machine of 64 TiB, metadata only.",
@@ -18,15 +18,9 @@ struct BootBench: ParsableCommand {
 
   @OptionGroup var options: BenchOptions
 
-  func run() throws {
-    var report = Report()
-    try measure(into: &report)
-    print(options.json ? report.json : report.text)
-  }
-
-  func measure(into report: inout Report) throws {
+  static func measure(_ options: BenchOptions, into report: inout Report) throws {
     let id = "boot/64T"
-    guard options.filter.map({ id.contains($0) }) ?? true else { return }
+    guard options.wants(id) else { return }
     let layout = try Self.layout()
     var own = Samples()
     var resident: UInt64 = 0
@@ -41,7 +35,7 @@ struct BootBench: ParsableCommand {
       precondition(machine.snapshot().total > ByteCount.gibibytes(60 << 10))
     }
     report.rows.append(Row(id: id, samples: own, baselines: [], target: 500_000_000))
-    report.notes.append("\(id): \(resident >> 20) MiB resident, at most 256 wanted")
+    report.remarks.append("\(id): \(resident >> 20) MiB resident, at most 256 wanted")
   }
 
   private static func layout() throws -> BootLayout {

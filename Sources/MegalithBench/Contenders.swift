@@ -155,18 +155,6 @@ final class CContender: Contender {
   func pair(_ count: Int, thread: Int) { megalith_c_pair(kind, allocator(thread), order, count) }
 }
 
-enum BenchError: Error, CustomStringConvertible {
-  case outOfMemory
-  case tooManyThreads(Int)
-
-  var description: String {
-    switch self {
-    case .outOfMemory: "not enough memory for the measurement"
-    case .tooManyThreads(let count): "no \(count) processors to run on"
-    }
-  }
-}
-
 /// Zeroed memory that is resident where it is touched.
 final class Reservation: Sendable {
   nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer

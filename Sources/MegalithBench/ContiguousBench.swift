@@ -8,7 +8,7 @@ import MemoryUnits
 import Mobility
 import PhysicalLayout
 
-struct ContiguousBench: ParsableCommand {
+struct ContiguousBench: Suite {
   static let configuration = CommandConfiguration(
     commandName: "contiguous",
     abstract: "Gigantic pages out of memory that is in use, metadata only.",
@@ -22,34 +22,28 @@ struct ContiguousBench: ParsableCommand {
       """)
 
   @OptionGroup var options: BenchOptions
-  @Flag(help: "Also the cases that need 12 GiB of memory.") var large = false
-
-  func run() throws {
-    var report = Report()
-    try measure(into: &report)
-    print(options.json ? report.json : report.text)
-  }
-
   private struct Size {
     let name: String
     let bytes: ByteCount
     let shares: [Int]
   }
 
-  func measure(into report: inout Report) throws {
+  static func measure(_ options: BenchOptions, into report: inout Report) throws {
     var sizes = [Size(name: "64G", bytes: .gibibytes(64), shares: options.quick ? [0, 1] : [0, 1, 10, 50])]
-    if !options.quick { sizes.append(Size(name: "1T", bytes: .gibibytes(1024), shares: large ? [0, 1] : [0])) }
+    if !options.quick { sizes.append(Size(name: "1T", bytes: .gibibytes(1024), shares: options.large ? [0, 1] : [0])) }
     for size in sizes {
       for share in size.shares {
         let id = "contiguous/\(size.name)/p\(share)"
         guard options.wants(id) else { continue }
-        try measure(id, size.bytes, share, into: &report)
+        try measure(options, id, size.bytes, share, into: &report)
       }
     }
-    if options.wants("contiguous/64G/compact") { try measureCompaction(into: &report) }
+    if options.wants("contiguous/64G/compact") { try measureCompaction(options, into: &report) }
   }
 
-  private func measure(_ id: String, _ bytes: ByteCount, _ share: Int, into report: inout Report) throws {
+  private static func measure(_ options: BenchOptions, _ id: String, _ bytes: ByteCount, _ share: Int, into report: inout Report)
+    throws
+  {
     let ground = try Ground(bytes, share: share, seed: 1)
     let order = Order(18)
     let request = FrameRequest(.unmovable, urgency: .emergency)
@@ -97,13 +91,13 @@ struct ContiguousBench: ParsableCommand {
     let (first, last) = (median(times.prefix(quarter)), median(times.suffix(quarter)))
     let moved = moves.reduce(FrameCount.zero) { $0 + $1 }
     let each = moved.rawValue / UInt64(max(1, pages.count))
-    report.notes.append(
+    report.remarks.append(
       "\(id): \(pages.count) of \(count) pages, \(each) frames moved for each, last quarter \(ratio(last, first)) of the first")
     for place in pages { try ground.machine.zones.free(at: place.head, order: order, on: CPUIndex(0)) }
     try ground.finish()
   }
 
-  private func measureCompaction(into report: inout Report) throws {
+  private static func measureCompaction(_ options: BenchOptions, into report: inout Report) throws {
     var own = Samples()
     var moved = FrameCount.zero
     for round in 0...min(options.roundCount, 3) {
@@ -118,17 +112,17 @@ struct ContiguousBench: ParsableCommand {
       try ground.finish()
     }
     report.rows.append(Row(id: "contiguous/64G/compact", samples: own, baselines: [], target: nil))
-    report.notes.append(
+    report.remarks.append(
       "contiguous/64G/compact: \(moved) frames moved, \(Int(1e9 / max(own.median, 1e-9))) frames a second, 10 % of memory movable"
     )
   }
 
-  private func median(_ values: some Collection<Double>) -> Double {
+  private static func median(_ values: some Collection<Double>) -> Double {
     var samples = Samples()
     for value in values { samples.add(value) }
     return samples.median
   }
-  private func ratio(_ value: Double, _ base: Double) -> String {
+  private static func ratio(_ value: Double, _ base: Double) -> String {
     let hundredths = Int(value / max(base, 1) * 100 + 0.5)
     return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }

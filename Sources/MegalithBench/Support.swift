@@ -12,8 +12,3 @@ struct SplitMix: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 }
-
-extension BenchOptions {
-  /// Whether the filter lets the row through, or rows that begin so.
-  func wants(_ id: String) -> Bool { filter.map { id.contains($0) || $0.hasPrefix(id) } ?? true }
-}

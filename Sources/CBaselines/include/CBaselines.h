@@ -46,4 +46,31 @@ void megalith_c_pair(megalith_kind kind, void *allocator, unsigned order, size_t
 // looking at every frame of every range; UINT64_MAX where there is none.
 uint64_t megalith_c_scan(const uint64_t *states, uint64_t frames, uint64_t unit);
 
+// Loops that clear and copy memory. Targets and sources are aligned to 256 bytes, sizes are multiples of it.
+unsigned megalith_mover_count(void);
+// The mover's name; NULL where this processor cannot run it.
+const char *megalith_mover_name(unsigned mover);
+void megalith_mover_clear(unsigned mover, void *target, size_t bytes);
+void megalith_mover_copy(unsigned mover, void *target, const void *source, size_t bytes);
+
+// Makes memory resident, in huge pages where the kernel has them.
+void megalith_populate(void *memory, size_t bytes);
+// Bytes of memory that can be used without pushing anything out.
+uint64_t megalith_available(void);
+
+// What stands for a descriptor: 32 bytes.
+typedef struct megalith_descriptor {
+  uint64_t counts, private_word;
+  uint32_t maps, flags, shape, private_index;
+} megalith_descriptor;
+
+// Adds up the flags of `count` descriptors in a row.
+uint64_t megalith_c_sum(const megalith_descriptor *first, size_t count);
+// Records the addresses of `count` descriptors in a row.
+void megalith_c_record(megalith_descriptor *first, size_t count, void **record);
+// Writes each descriptor of a page of `count` frames: the head's counts and order, and in each tail where its head is.
+void megalith_c_prepare(megalith_descriptor *head, size_t count);
+// Makes all of them free again: each tail's head is forgotten.
+void megalith_c_dissolve(megalith_descriptor *head, size_t count);
+
 #endif

@@ -1,0 +1,32 @@
+#include "CBaselines.h"
+
+#include <stdatomic.h>
+
+// Fields are read as the other side reads them: anyone may write them at any time.
+
+uint64_t megalith_c_sum(const megalith_descriptor *first, size_t count) {
+  uint64_t sum = 0;
+  for (const megalith_descriptor *place = first, *end = first + count; place != end; place++)
+    sum += atomic_load_explicit((const _Atomic uint32_t *)&place->flags, memory_order_relaxed);
+  return sum;
+}
+
+void megalith_c_record(megalith_descriptor *first, size_t count, void **record) {
+  for (size_t index = 0; index < count; index++) record[index] = first + index;
+}
+
+void megalith_c_prepare(megalith_descriptor *head, size_t count) {
+  for (size_t index = 1; index < count; index++) {
+    head[index].counts = 0;
+    head[index].private_word = (uint64_t)(uintptr_t)head | 1;
+    head[index].private_index = (uint32_t)index;
+  }
+  head->shape = (uint32_t)__builtin_ctzll(count);
+  atomic_store_explicit((_Atomic uint64_t *)&head->counts, 1, memory_order_release);
+}
+
+void megalith_c_dissolve(megalith_descriptor *head, size_t count) {
+  for (size_t index = 1; index < count; index++) head[index].private_word = 0;
+  head->shape = 0;
+  atomic_store_explicit((_Atomic uint64_t *)&head->counts, 0, memory_order_release);
+}
