@@ -21,7 +21,8 @@ final class FolioFixture: Sendable {
     zone = FolioZone(
       zone: range, index: ZoneIndex(0), table: map.table, topOrder: nil,
       policy: PageblockPolicy(order: Order(9)),
-      storage: FolioZone.Storage(memory.bytes, for: range.count, cpus: UInt32(threads), pageblock: Order(9)), cpus: UInt32(threads),
+      storage: FolioZone.Storage(memory.bytes, for: range.count, cpus: UInt32(threads), pageblock: Order(9)),
+      cpus: UInt32(threads),
       barrier: { storage.barrier() })
     try zone.manage(range)
   }
