@@ -13,7 +13,7 @@ final class FolioFixture: Sendable {
   var table: FrameTable { map.table }
 
   init(zone range: FrameRange, threads: Int) throws {
-    let storage = HostStorage()
+    let storage = HostStorage(descriptorPages: .huge)
     map = try FrameMap(
       FrameMapLayout(.x86_64, nodes: [NodeMemory(NodeID(0), [range])], limit: range.end), model: .vmemmap, storage: storage,
       cpuLimit: CPUIndex(UInt32(threads)))

@@ -25,8 +25,20 @@ public final class HostStorage: MemmapStorage {
   private let mappingsLeft: Atomic<Int>
   private static let defaultMappings = 16_384
 
+  /// What stands behind descriptors.
+  public enum DescriptorPages: Hashable, Sendable {
+    /// The host's smallest pages: descriptors that nobody touches cost nothing, as those of a gigantic page's tails.
+    case small
+    /// Huge pages where the host has them: the first touch of a descriptor costs 2 MiB, later ones fewer cache misses. For
+    /// machines that use most of their frames one by one. Guards of neighbours split such pages again.
+    case huge
+  }
+
+  private let descriptorPages: DescriptorPages
+
   /// - Parameter guardKind: nil for the best that the kernel has.
-  public init(guardKind: GuardKind? = nil) {
+  public init(guardKind: GuardKind? = nil, descriptorPages: DescriptorPages = .small) {
+    self.descriptorPages = descriptorPages
     granule = HostAddresses.pageSize
     barrierReachesReaders = host_barrier_register() == 0
     let kind = guardKind ?? (HostStorage.kernelHasMarks(granule) ? .marks : .mappings(atMost: HostStorage.defaultMappings))
@@ -44,7 +56,13 @@ public final class HostStorage: MemmapStorage {
   }
 
   public func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
-    try reserve(size, alignment: granule)
+    guard descriptorPages == .huge, case .descriptors = use else { return try reserve(size, alignment: granule) }
+    guard let start = HostAddresses.reserve(size, alignment: .mebibytes(2), HostAddresses.readWrite) else {
+      throw .noAddressSpace(size)
+    }
+    // A hint: a kernel without huge pages goes on with small ones.
+    _ = madvise(start, Int(size.rawValue), MADV_HUGEPAGE)
+    return start
   }
 
   /// Sets addresses aside that begin at a multiple of `alignment`, a power of two.
