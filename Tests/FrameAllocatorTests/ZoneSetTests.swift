@@ -26,7 +26,9 @@ extension ZoneSetFixture {
     return "\(zone.node)\(zone.kind)"
   }
 
-  func list(_ node: UInt32) -> String { zones.list(of: NodeID(node)).map(name).joined(separator: " ") }
+  func list(_ node: UInt32) -> String {
+    zones.list(for: FrameRequest(.movable, node: NodeID(node))).map(name).joined(separator: " ")
+  }
 
   /// Asks until nothing is left; each zone that served, as often as it did so in a row. Leaves nothing held.
   func drawOut(_ order: UInt8, _ request: FrameRequest, cpus: UInt32 = 1) throws -> (served: String, error: FolioError?) {

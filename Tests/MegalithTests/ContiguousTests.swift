@@ -55,4 +55,38 @@ import Testing
     let left = try machine.checkInvariants()
     #expect(left == .zero)
   }
+
+  /// A node for what can move: unmovable requests go there only when nothing else is left.
+  @Test func aNodeForMovableMemoryStaysWhole() throws {
+    let layout = try BootLayout(of: try PhysicalMemory(total: .gibibytes(6), nodes: [.gibibytes(2), .gibibytes(4)]).boot())
+    for isPreferred in [false, true] {
+      var policy = MachinePolicy()
+      policy.nodesForMovable = isPreferred ? [NodeID(1)] : []
+      let machine = try Machine(layout, model: .sparse, policy: policy)
+      var heads: [FolioPlace] = []
+      // Half of the requests ask for node 1.
+      for number in 0..<200 {
+        let folio = try machine.allocate(Order(5), FrameRequest(.unmovable, node: NodeID(UInt32(number % 2))))
+        heads.append(FolioPlace(head: folio.head, order: folio.order))
+      }
+      let onNode1 = heads.filter { place in
+        guard let zone = machine.zones.zone(of: place.head) else { return false }
+        return machine.zones.descriptions[Int(zone.rawValue)].node == NodeID(1)
+      }
+      #expect(onNode1.count == (isPreferred ? 0 : 100))
+      let movable = try machine.allocate(Order(5), FrameRequest(.movable, node: NodeID(1)))
+      #expect(machine.zones.descriptions[Int(movable.zone.rawValue)].node == NodeID(1))
+      machine.free(movable)
+      // It refuses nobody.
+      while let folio = try? machine.allocate(Order(9), FrameRequest(.unmovable)) {
+        heads.append(FolioPlace(head: folio.head, order: folio.order))
+      }
+      #expect(
+        heads.contains { machine.zones.zone(of: $0.head).map { machine.zones.descriptions[Int($0.rawValue)].node } == NodeID(1) })
+      for place in heads { try machine.zones.free(at: place.head, order: place.order, on: CPUIndex(0)) }
+      machine.zones.drain()
+      let left = try machine.checkInvariants()
+      #expect(left == .zero)
+    }
+  }
 }

@@ -133,10 +133,15 @@ extension FolioZone {
     let pageblock = FrameRange(blockAt: start, order: pageblocks.order)
     if pageblocks.mobility(of: start) != mobility { pageblocks.set(mobility, over: pageblock) }
     tally.add(.claimed)
-    let head = mobility.placement == .lowest ? pageblock.start : pageblock.end - order.frames
+    return keep(order, of: pageblock, for: mobility)
+  }
+
+  /// Keeps a block of `order` at the end of a block that the mobility prefers, and makes the rest free.
+  private borrowing func keep(_ order: Order, of block: FrameRange, for mobility: FrameMobility) -> FrameNumber {
+    let head = mobility.placement == .lowest ? block.start : block.end - order.frames
     let end = head + order.frames
-    if pageblock.start < head { cache.tree.putBlocks(pageblock.start.rawValue, head.rawValue) }
-    if end < pageblock.end { cache.tree.putBlocks(end.rawValue, pageblock.end.rawValue) }
+    if block.start < head { cache.tree.putBlocks(block.start.rawValue, head.rawValue) }
+    if end < block.end { cache.tree.putBlocks(end.rawValue, block.end.rawValue) }
     return head
   }
 
@@ -206,11 +211,7 @@ extension FolioZone {
     } else {
       tally.add(.polluted)
     }
-    let head = mobility.placement == .lowest ? block.start : block.end - order.frames
-    let end = head + order.frames
-    if block.start < head { cache.tree.putBlocks(block.start.rawValue, head.rawValue) }
-    if end < block.end { cache.tree.putBlocks(end.rawValue, block.end.rawValue) }
-    return head
+    return keep(order, of: block, for: mobility)
   }
 
   /// Whether at least half of a pageblock is free, or used by what is like the request. `taken` is free but for the caller.

@@ -23,7 +23,7 @@ extension ZoneSet {
   public borrowing func allocateAnyOrder(
     _ order: Order, _ request: FrameRequest, on cpu: CPUIndex
   ) throws(FolioError) -> Folio {
-    let list = list(of: request.node)
+    let list = list(for: request)
     if order == Order(0) {
       for index in list where accepts(index, request) {
         if let folio = try self[index].takeCached(request.mobility, on: cpu) { return folio }
@@ -42,14 +42,14 @@ extension ZoneSet {
 
   /// The zones that may serve a request, in the order in which it tries them.
   public func zones(for request: FrameRequest) -> [ZoneIndex] {
-    list(of: request.node).filter { accepts($0, request) }
+    list(for: request).filter { accepts($0, request) }
   }
 
   /// A folio from the first zone of the list that stays above its low mark, or, later, above what the urgency allows.
   private borrowing func take(
     _ order: Order, _ request: FrameRequest, on cpu: CPUIndex, isFirstTry: Bool
   ) throws(FolioError) -> Folio? {
-    for index in list(of: request.node) where accepts(index, request) {
+    for index in list(for: request) where accepts(index, request) {
       let marks = self[index].watermarks
       let reserve = reserves.reserve(Int(index.rawValue), for: request.highestZone)
       guard
@@ -65,7 +65,7 @@ extension ZoneSet {
   /// Drains the zones that may serve the request; false where their caches had nothing.
   private borrowing func drain(zonesFor request: FrameRequest) -> Bool {
     var hadAny = false
-    for index in list(of: request.node) where accepts(index, request) && self[index].cache.cachedFrames() > .zero {
+    for index in list(for: request) where accepts(index, request) && self[index].cache.cachedFrames() > .zero {
       self[index].drain()
       hadAny = true
     }
@@ -77,8 +77,11 @@ extension ZoneSet {
     return request.accepts(zone.kind) && (!request.isNodeFixed || zone.node == request.node)
   }
 
-  /// The zones in the order in which requests of `node` try them; a node without memory has the first node's.
-  public func list(of node: NodeID) -> [ZoneIndex] { lists[nodes.firstIndex(of: node) ?? 0] }
+  /// All zones in the order in which such requests try them; a node without memory has the first node's.
+  public func list(for request: FrameRequest) -> [ZoneIndex] {
+    let index = nodes.firstIndex(of: request.node) ?? 0
+    return request.mobility == .movable || request.mobility == .contiguous ? lists[index] : fixedLists[index]
+  }
 
   /// Gives a folio back. Misuse traps, as in ``FolioZone/free(_:on:)``.
   public borrowing func free(_ folio: consuming Folio, on cpu: CPUIndex) {

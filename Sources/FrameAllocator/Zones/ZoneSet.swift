@@ -10,8 +10,12 @@ public struct ZoneDescription: Hashable, Sendable {
   public let span: FrameRange
   /// The frames that belong to it, lowest first; where two zones' spans overlap these decide.
   public let memory: [FrameRange]
+  /// Whether requests for what cannot move try the zone last, on whatever node: so that its ranges stay obtainable as long as there
+  /// is memory elsewhere. Unlike a zone of kind `movable` it refuses nobody.
+  public let prefersMovable: Bool
 
-  public init(node: NodeID, kind: ZoneKind, span: FrameRange, memory: [FrameRange]) {
+  public init(node: NodeID, kind: ZoneKind, span: FrameRange, memory: [FrameRange], prefersMovable: Bool = false) {
+    self.prefersMovable = prefersMovable
     self.node = node
     self.kind = kind
     self.span = span
@@ -38,6 +42,8 @@ public struct ZoneDescription: Hashable, Sendable {
   let zones: UnsafeMutablePointer<FolioZone>
   /// For each node, in the order of `nodes`, all zones in the order in which its requests try them.
   let lists: [[ZoneIndex]]
+  /// The same for requests that cannot move.
+  let fixedLists: [[ZoneIndex]]
   let owners: [FrameOwner]
   let reserves: ZoneReserves
   /// Frames that hold descriptors since boot, lowest first.
@@ -105,6 +111,10 @@ public struct ZoneDescription: Hashable, Sendable {
           .sorted { descriptions[$0].kind > descriptions[$1].kind }
           .map { ZoneIndex(UInt32($0)) }
       }
+    }
+    fixedLists = lists.map { list in
+      list.filter { !descriptions[Int($0.rawValue)].prefersMovable }
+        + list.filter { descriptions[Int($0.rawValue)].prefersMovable }
     }
     owners = FrameOwner.all(of: descriptions)
   }

@@ -75,7 +75,8 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
       case .order(let order): order
       }
     let zones = try Machine.zones(
-      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, memmap: boot.memmap, storage)
+      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, policy.nodesForMovable,
+      memmap: boot.memmap, storage)
     self.layout = layout
     self.policy = policy
     self.boot = boot
@@ -103,13 +104,14 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
 
   private static func zones(
     _ layout: BootLayout, table: FrameTable, topOrder: Order?, _ pageblocks: PageblockPolicy, cpus: UInt32,
-    _ distances: NodeDistances, memmap: [FrameRange], _ storage: Storage
+    _ distances: NodeDistances, _ nodesForMovable: Set<NodeID>, memmap: [FrameRange], _ storage: Storage
   ) throws(MachineError) -> ZoneSet {
     let descriptions = layout.nodes.flatMap { node in
       node.zones.filter { $0.present > .zero }.map { zone in
         ZoneDescription(
           node: zone.node, kind: zone.kind, span: zone.span,
-          memory: node.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty })
+          memory: node.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty },
+          prefersMovable: nodesForMovable.contains(zone.node))
       }
     }
     let size = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: pageblocks).aligned(to: storage.granule, .up)

@@ -32,6 +32,8 @@ public struct MachinePolicy: Hashable, Sendable {
   /// Processors that may be named in calls.
   public var processors: CPUIndexLimit = CPUIndexLimit(1)
   public var distances = NodeDistances()
+  /// Nodes whose zones unmovable requests try last. See ``ZoneDescription/prefersMovable``.
+  public var nodesForMovable: Set<NodeID> = []
   public var memmap = MemmapPlacement.accounted
   /// Whether the machine recounts itself after each of its own operations: slow, for tests and for chasing a fault.
   public var checksEveryStep = false
