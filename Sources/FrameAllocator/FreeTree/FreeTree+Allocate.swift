@@ -113,8 +113,11 @@ extension FreeTreeCore {
       let word = placement == .lowest ? step : 7 &- step
       var left = ~UInt64(0)
       while true {
-        let usable = filter.usable(node, word) & left
-        let candidates = (view.freeWord(word) & usable) | (view.partialWord(word) & filter.some(node, word) & left)
+        let (free, partial) = (view.freeWord(word) & left, view.partialWord(word) & left)
+        // What a filter says can cost more than a look at what is there.
+        guard free | partial != 0 else { break }
+        let usable = free != 0 ? filter.usable(node, word) : 0
+        let candidates = (free & usable) | (partial != 0 ? partial & filter.some(node, word) : 0)
         guard candidates != 0 else { break }
         let bit = preferredBit(candidates, placement)
         left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))

@@ -69,8 +69,10 @@ extension FreeTreeCore {
     let view = view(node)
     var left = mask
     while true {
-      let usable = filter.usable(node, word) & left
-      let candidates = (view.freeWord(word) & usable) | (view.partialWord(word) & filter.some(node, word) & left)
+      let (free, partial) = (view.freeWord(word) & left, view.partialWord(word) & left)
+      guard free | partial != 0 else { return nil }
+      let usable = free != 0 ? filter.usable(node, word) : 0
+      let candidates = (free & usable) | (partial != 0 ? partial & filter.some(node, word) : 0)
       guard candidates != 0 else { return nil }
       let bit = preferredBit(candidates, placement)
       left &= ~(1 &<< UInt64(truncatingIfNeeded: bit))

@@ -144,16 +144,26 @@ import Synchronization
       let bits = matches(mobility, index)
       return (bits, bits)
     }
-    // Several marks a leaf: gather them.
+    // Several marks a leaf: a word of them has those of 64 >> shift leaves, and mostly says the same of all.
     let width = UInt64(1) << marksPerLeafShift
     let full = width == 64 ? ~0 : (UInt64(1) << width) - 1
+    let leavesPerWord = UInt64(64) >> marksPerLeafShift
+    let everyLeaf = leavesPerWord == 64 ? ~0 : (UInt64(1) << leavesPerWord) - 1
     var some: UInt64 = 0
     var all: UInt64 = 0
-    for leaf in 0..<UInt64(64) {
-      let place = leaf << marksPerLeafShift
-      let marks = matches(mobility, index + Int(place >> 6)) >> (place & 63) & full
-      if marks != 0 { some |= 1 << leaf }
-      if marks == full { all |= 1 << leaf }
+    for number in 0..<width {
+      let marks = matches(mobility, index + Int(number))
+      let first = number * leavesPerWord
+      if marks == ~0 {
+        some |= everyLeaf << first
+        all |= everyLeaf << first
+      } else if marks != 0 {
+        for leaf in 0..<leavesPerWord {
+          let its = marks >> (leaf << marksPerLeafShift) & full
+          if its != 0 { some |= 1 << (first + leaf) }
+          if its == full { all |= 1 << (first + leaf) }
+        }
+      }
     }
     return (some, all)
   }
