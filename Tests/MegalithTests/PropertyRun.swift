@@ -152,7 +152,8 @@ struct PropertyRun: ~Copyable {
           (mobility == .contiguous) != (request.mobility == .contiguous), "\(error), and \(block) of zone \(zone) was free")
         // One that is wholly free would be anybody's.
         let whole = FrameRange(start: block.aligned(to: pageblock.frames, .down), count: pageblock.frames)
-        try demand(!oracle.isAll(whole, .free), "\(error), and the pageblock of \(block) was free")
+        let isWhole = oracle.zones[zone].memory.contains { $0.contains(whole) } && oracle.isAll(whole, .free)
+        try demand(!isWhole, "\(error), and the pageblock of \(block) was free")
       }
     }
   }
