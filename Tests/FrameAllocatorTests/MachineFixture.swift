@@ -23,13 +23,15 @@ final class MachineFixture: Sendable {
     let layout = try FrameMapLayout(
       sectionFrames: Self.section, subsectionFrames: FrameCount(64), nodes: [NodeMemory(NodeID(0), memory)],
       limit: span.end.aligned(to: Self.section, .up))
-    map = try FrameMap(layout, model: model, storage: HostStorage(), cpuLimit: CPUIndex(cpus))
+    let host = HostStorage()
+    map = try FrameMap(layout, model: model, storage: host, cpuLimit: CPUIndex(cpus))
     let bytes = Int(FolioZone.storageBytes(for: span.count, cpus: cpus, pageblock: policy.order).rawValue)
     storage = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 64)
     storage.initializeMemory(as: UInt8.self, repeating: 0)
     zone = FolioZone(
       zone: span, index: ZoneIndex(0), table: map.table, topOrder: topOrder, policy: policy,
-      storage: FolioZone.Storage(storage, for: span.count, cpus: cpus, pageblock: policy.order), cpus: cpus, barrier: {})
+      storage: FolioZone.Storage(storage, for: span.count, cpus: cpus, pageblock: policy.order), cpus: cpus,
+      barrier: { host.barrier() })
     self.memory = memory
     for range in memory { try zone.manage(range) }
   }
