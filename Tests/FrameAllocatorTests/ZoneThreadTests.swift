@@ -102,6 +102,30 @@ final class FrameNotes: Sendable {
     }
   }
 
+  /// The only pageblock of a zone: while one thread has all of it in hand, to keep a small part and put the rest back, nothing is to
+  /// be found, and everybody waits.
+  @Test(arguments: [2, 4, 8], [6, 9, 11] as [UInt8]) func aPageblockInHandIsWaitedFor(threads: Int, order: UInt8) throws {
+    let set = try ZoneSetFixture(
+      [(NodeID(0), .normal, FrameCount(UInt64(1) << UInt64(order)))], cpus: UInt32(threads),
+      policy: PageblockPolicy(order: Order(order)))
+    let zone = ZoneIndex(0)
+    let faults = Tally()
+    concurrently(threads) { thread in
+      let cpu = CPUIndex(UInt32(thread))
+      for step in 0..<6000 {
+        // Of 16 blocks each thread has one at most.
+        let mobility = [FrameMobility.unmovable, .reclaimable, .movable][(step + thread) % 3]
+        do throws(FolioError) {
+          set.zones[zone].free(try set.zones[zone].allocate(Order(order - 4), mobility, on: cpu), on: cpu)
+        } catch {
+          faults.add(1)
+        }
+      }
+    }
+    #expect(faults.value == 0)
+    try set.finish()
+  }
+
   /// The same where pageblocks are torn: each has a frame that is held, so that every request steals or pollutes.
   @Test(arguments: [2, 4, 8]) func stealingIsNotExhaustion(threads: Int) throws {
     let set = try ZoneSetFixture(
