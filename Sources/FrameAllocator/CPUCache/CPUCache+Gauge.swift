@@ -8,7 +8,7 @@ import Synchronization
 
 extension CPUCacheCore {
   /// What a processor keeps to itself at most, in each of five sums.
-  @usableFromInline static var toldAt: Int64 { 256 }
+  @inlinable static var toldAt: Int64 { 256 }
 
   private borrowing func tell(_ taken: Int64) {
     // The second word of the storage, which is larger.
@@ -21,19 +21,19 @@ extension CPUCacheCore {
   }
 
   /// The cell took a word from the tree.
-  @usableFromInline borrowing func count(taken word: FrameWord, by cell: CacheCell) {
+  @inlinable borrowing func count(taken word: FrameWord, by cell: CacheCell) {
     cell.untold += Int64(word.bits.nonzeroBitCount)
     if cell.untold >= Self.toldAt { flush(cell) }
   }
 
   /// Returns a word of the cell's to the tree.
-  @usableFromInline borrowing func giveBack(_ word: FrameWord, from cell: CacheCell) {
+  @inlinable borrowing func giveBack(_ word: FrameWord, from cell: CacheCell) {
     tree.put(word)
     cell.untold -= Int64(word.bits.nonzeroBitCount)
     if cell.untold <= -Self.toldAt { flush(cell) }
   }
 
-  borrowing func flush(_ cell: CacheCell) {
+  @usableFromInline borrowing func flush(_ cell: CacheCell) {
     tell(cell.untold)
     cell.untold = 0
   }
@@ -49,7 +49,7 @@ extension CPUCacheCore {
   borrowing func count(given frames: Int64) { tell(-frames) }
 
   /// The processor's line behind its cells: its gauge, and whether it is inside a zone.
-  @usableFromInline borrowing func line(_ cpu: CPUIndex) -> CacheCell {
+  @inlinable borrowing func line(_ cpu: CPUIndex) -> CacheCell {
     precondition(cpu.rawValue < cpus, "no such processor")
     // The fifth of the processor's lines.
     return unsafe CacheCell(base + 8 + (Int(cpu.rawValue) * 5 + 4) * 8)

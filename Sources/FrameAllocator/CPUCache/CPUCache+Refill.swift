@@ -5,7 +5,7 @@ extension CPUCacheCore {
   /// Waits out drainers, and enters.
   @inlinable func enter(_ cell: CacheCell) { while !cell.enter() {} }
 
-  @inlinable borrowing func allocateSlowly(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
+  @inlinable @inline(never) borrowing func allocateSlowly(_ mobility: FrameMobility, on cpu: CPUIndex) -> FrameNumber? {
     refill(mobility, on: cpu) { claimWord($0, mobility.placement, in: Everywhere()) } ?? allocateLast(mobility.placement)
   }
 
@@ -70,7 +70,9 @@ extension CPUCacheCore {
     return tree.allocate(Order(0), from: placement)
   }
 
-  @inlinable borrowing func freeSlowly(_ frame: FrameNumber, _ mobility: FrameMobility, on cpu: CPUIndex) throws(FreeTreeError) {
+  @inlinable @inline(never) borrowing func freeSlowly(_ frame: FrameNumber, _ mobility: FrameMobility, on cpu: CPUIndex)
+    throws(FreeTreeError)
+  {
     guard !tree.isFreeInTree(frame.rawValue) else { throw .alreadyFree }
     let cell = cell(cpu, mobility)
     enter(cell)
