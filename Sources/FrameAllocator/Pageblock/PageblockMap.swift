@@ -66,6 +66,8 @@ import Synchronization
 
   /// The bits of a word of marks, all of which lie in the zone's nodes.
   private func write(_ mark: Mark, _ index: Int, _ bits: UInt64, _ value: Bool) {
+    // Most are so already, and a look is cheaper than an atomic change.
+    guard word(mark, index) & bits != (value ? bits : 0) else { return }
     let place = mark.rawValue * words + index
     // As above.
     if value {
@@ -97,13 +99,13 @@ import Synchronization
   func isSpecial(_ frame: FrameNumber) -> Bool { isSet(.isolated, frame) || isSet(.contiguous, frame) }
 
   /// Whether a pageblock that `range` touches is isolated.
-  func isAnyIsolated(_ range: FrameRange) -> Bool { isAny([.isolated], in: range) }
+  func isAnyIsolated(_ range: FrameRange) -> Bool { isAny(.isolated, .isolated, in: range) }
 
   /// Sets what the pageblocks that `range` touches are for.
   func set(_ mobility: FrameMobility, over range: FrameRange) {
-    for (mark, its) in [(Mark.unmovable, FrameMobility.unmovable), (.reclaimable, .reclaimable), (.contiguous, .contiguous)] {
-      write(mark, over: range, mobility == its)
-    }
+    write(.unmovable, over: range, mobility == .unmovable)
+    write(.reclaimable, over: range, mobility == .reclaimable)
+    write(.contiguous, over: range, mobility == .contiguous)
   }
 
   func setIsolated(_ value: Bool, over range: FrameRange) { write(.isolated, over: range, value) }
@@ -200,9 +202,9 @@ import Synchronization
   }
 
   /// Whether a pageblock that `range` touches is unmovable or reclaimable.
-  func isSpoilt(_ range: FrameRange) -> Bool { isAny([.unmovable, .reclaimable], in: range) }
+  func isSpoilt(_ range: FrameRange) -> Bool { isAny(.unmovable, .reclaimable, in: range) }
 
-  private func isAny(_ marks: [Mark], in range: FrameRange) -> Bool {
+  private func isAny(_ first: Mark, _ second: Mark, in range: FrameRange) -> Bool {
     let inside = range.intersection(zone)
     guard !inside.isEmpty else { return false }
     var number = mark(of: inside.start.rawValue)
@@ -210,7 +212,7 @@ import Synchronization
     while number < end {
       let next = min(end, (number | 63) + 1)
       let mask = (~UInt64(0) >> (64 - (next - number))) << (number & 63)
-      for mark in marks where word(mark, Int(number >> 6)) & mask != 0 { return true }
+      if (word(first, Int(number >> 6)) | word(second, Int(number >> 6))) & mask != 0 { return true }
       number = next
     }
     return false
