@@ -18,7 +18,8 @@ var targets: [Target] = [
   .target(name: "FrameAllocator", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap"], swiftSettings: core),
   .target(name: "FrameContents", dependencies: ["MemoryUnits"], swiftSettings: core),
   .target(
-    name: "Mobility", dependencies: ["MemoryUnits", "FrameMap", "FrameAllocator", "FrameContents"], swiftSettings: core),
+    name: "Mobility", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents"],
+    swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
@@ -53,7 +54,10 @@ if !isEmbedded {
       swiftSettings: common),
     .target(
       name: "HostMemory",
-      dependencies: ["MemoryUnits", "PhysicalLayout", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: common),
     .executableTarget(
       name: "MegalithCommand",
@@ -108,7 +112,11 @@ if !isEmbedded {
       dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostArena", "Megalith", "TestSupport"],
       swiftSettings: common),
     .testTarget(
-      name: "HostMemoryTests", dependencies: ["MemoryUnits", "PhysicalLayout", "HostMemory", "TestSupport"],
+      name: "HostMemoryTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith", "HostMemory",
+        "TestSupport",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "CommandTests", dependencies: ["MegalithCommand", "HostMemory", "TestSupport"], swiftSettings: common),

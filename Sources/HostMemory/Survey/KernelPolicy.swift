@@ -1,4 +1,6 @@
 import MemoryUnits
+import Mobility
+import PhysicalLayout
 
 /// What differs between kernels in how they find large pages.
 public struct KernelPolicy: Sendable, Hashable {
@@ -25,12 +27,24 @@ public struct KernelPolicy: Sendable, Hashable {
   /// Whether pages of `order` come from contiguous ranges (Linux: `alloc_contig_pages`) and not from the free lists.
   public func isGigantic(_ order: Order) -> Bool { order > topOrder }
 
+  /// How the kernel looks for contiguous ranges, in the engine's terms.
+  ///
+  /// - Parameter order: of the pages that are wanted; compaction, which makes those of the lists, moves no pool page.
+  public func contiguous(for order: Order) -> ContiguousPolicy {
+    var policy = ContiguousPolicy()
+    policy.hugePages = isGigantic(order) && movesSmallerHugePages ? .migrate : .refuse
+    policy.searchesMovableZones = usesMovableZone
+    // A contiguous area carries no mark that could be seen; its frames count as any.
+    policy.takesContiguousAreas = true
+    return policy
+  }
+
+  /// Which ranges can become pages of `order`.
+  public func rule(for order: Order) -> RangeRule { RangeRule(for: order, topOrder: topOrder, contiguous(for: order)) }
+
   /// Whether the kernel looks for pages of `order` in a zone of this name.
   public func searches(zoneNamed name: String, for order: Order) -> Bool {
-    switch name {
-    case "Device": false
-    case "Movable": !isGigantic(order) || usesMovableZone
-    default: true
-    }
+    // Device memory is nobody's to give.
+    name != "Device" && rule(for: order).searches(ZoneKind(named: name) ?? .normal)
   }
 }

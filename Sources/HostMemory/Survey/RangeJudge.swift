@@ -1,14 +1,10 @@
 import MemoryUnits
+import Mobility
 
-/// The rule that turns a tally into a verdict. All of it stands in this file.
+/// Turns a tally into a verdict: it says what the classes of frames mean to ``RangeRule``, which decides, and how sure that is.
 ///
-/// It follows what the kernel does when asked for a pool page. Gigantic pages: each zone from its first aligned range
-/// upwards, a range is passed over where a frame is missing, of another zone, reserved or a pool page; then every
-/// pageblock is isolated, which fails on any frame that is neither free nor on a list of movable pages; then the rest
-/// is moved away. Huge pages up to the allocator's top order: free lists first, then compaction, which makes free blocks
-/// wherever the same conditions hold.
-///
-/// Linux: `alloc_contig_pages`, `pfn_range_valid_contig`, `has_unmovable_pages`; `alloc_buddy_hugetlb_folio`.
+/// The rule is the engine's own; what is left here is what a host's files leave open. Linux: `alloc_contig_pages`,
+/// `pfn_range_valid_contig`, `has_unmovable_pages`; `alloc_buddy_hugetlb_folio`.
 struct RangeJudge: Sendable {
   let zones: [ZoneReport]
   let judgements: [ZoneJudgement]
@@ -29,68 +25,64 @@ struct RangeJudge: Sendable {
     let zone: Int? = if case .one(let index) = tally.zone { index } else { nil }
     let split = Undecided(amounts ?? tally, zone.map { judgements[$0] })
 
+    var contents = RangeContents()
+    contents.free = FrameCount(counts[.free] + split.free)
+    contents.movable = FrameCount(counts[.migratable])
+    contents.droppable = FrameCount(counts[.droppable])
+    contents.hugePages = tally.hugePages(of: order)
+    contents.hugeFrames = FrameCount(counts[.huge])
+    contents.firstHugeFrame = tally.first(.huge)
+
     var reasons: [Reason: FrameCount] = [:]
-    func blame(_ reason: Reason, _ count: UInt64) {
-      if count > 0 { reasons[reason, default: .zero] += FrameCount(count) }
+    func blame(_ reason: Reason, _ count: UInt64, _ obstacle: Obstacle) {
+      guard count > 0 else { return }
+      reasons[reason, default: .zero] += FrameCount(count)
+      contents.obstacles.add(obstacle, FrameCount(count), first: tally.start)
     }
-    let isWhollyHuge = tally.counts[.huge] == order.frames.rawValue
-    let isHeld = isWhollyHuge && tally.leadingHugePage == order.frames
-    let isInsideLarger = isWhollyHuge && (tally.hugeHeads == 0 || tally.leadingHugePage > order.frames)
-
-    var verdict = Verdict.free
-    var certainty = Certainty.certain
-    let free = FrameCount(counts[.free] + split.free)
-    let movesHuge = policy.isGigantic(order) && policy.movesSmallerHugePages && !isHeld && !isInsideLarger
-    let smallerHuge = movesHuge ? counts[.huge] : 0
-    let toMove = FrameCount(counts[.migratable] + counts[.droppable] + smallerHuge)
-
-    blame(.hole, counts[.absent])
-    blame(.slab, counts[.slab])
-    blame(.pageTables, counts[.pageTable])
-    blame(.reserved, counts[.reserved])
-    blame(.kernel, counts[.kernel] + mapped.count.rawValue)
-    blame(.offline, counts[.offline])
-    blame(.poisoned, counts[.poisoned])
-    if !isHeld {
-      if isInsideLarger {
-        blame(.largerHugePage, counts[.huge])
-      } else if !movesHuge {
-        blame(.smallerHugePages, counts[.huge])
-      }
+    blame(.hole, counts[.absent], .hole)
+    blame(.slab, counts[.slab], .reclaimable)
+    blame(.pageTables, counts[.pageTable], .pageTable)
+    blame(.reserved, counts[.reserved], .reserved)
+    blame(.kernel, counts[.kernel] + mapped.count.rawValue, .unmovable)
+    // What is not online is no memory yet; what a balloon took is somebody's for good.
+    blame(.offline, counts[.offline], tally.hasOfflineBlock ? .hole : .reserved)
+    blame(.poisoned, counts[.poisoned], .reserved)
+    switch tally.zone {
+    case .one: break
+    case .several: blame(.border, (range.count * ranges).rawValue, .border)
+    case .none: contents.obstacles.add(.hole, range.count, first: tally.start)
     }
-    let hasProof = !reasons.isEmpty
-    blame(.unknown, split.unknown)
-    blame(.deferred, split.deferred)
-    let isBlockedWithoutUnsettled = !reasons.isEmpty
-    blame(.unsettled, counts[.unsettled])
+    let rule = policy.rule(for: order)
+    let isSearched = zone.map { policy.searches(zoneNamed: zones[$0].name, for: order) } ?? true
+    // What is proven, then what the data leave open, then what may settle at any moment.
+    let proven = rule.outcome(contents, isSearched: isSearched)
+    blame(.unknown, split.unknown, .unmovable)
+    blame(.deferred, split.deferred, .reserved)
+    let unless = rule.outcome(contents, isSearched: isSearched)
+    blame(.unsettled, counts[.unsettled], .busy)
+    let outcome = rule.outcome(contents, isSearched: isSearched)
 
-    let isUnusedZone = zone.map { !policy.searches(zoneNamed: zones[$0].name, for: order) } ?? false
-    if isHeld {
-      verdict = .held
-      reasons = [:]
-    } else if counts[.absent] > 0 || tally.hasOfflineBlock || tally.zone == .several || tally.zone == .none || isUnusedZone {
-      verdict = .excluded
-      if tally.zone == .several { reasons[.border] = range.count * ranges }
-      if isUnusedZone { reasons[.zone] = range.count * ranges }
-    } else if isBlockedWithoutUnsettled {
-      verdict = .blocked
-      certainty = hasProof ? .certain : split.deferred > 0 ? .likely : .unknown
-    } else if counts[.unsettled] > 0 {
-      verdict = .blocked
-      certainty = .likely
-    } else if toMove > .zero {
-      verdict = .movable
-      certainty = hasPins ? .unknown : .likely
-    } else {
-      certainty = split.free == 0 || split.isFreeCertain ? .certain : .likely
+    if outcome.obstacles[.hugePage] > .zero {
+      reasons[contents.hugePages == .larger ? .largerHugePage : .smallerHugePages] = outcome.obstacles[.hugePage]
+    }
+    if !isSearched { reasons[.zone] = range.count * ranges }
+    let verdict = Verdict(outcome.kind)
+    if verdict == .held { reasons = [:] }
+    let certainty: Certainty
+    switch outcome.kind {
+    case .held, .excluded: certainty = .certain
+    case .blocked:
+      certainty = !proven.isPossible ? .certain : unless.isPossible || split.deferred > 0 ? .likely : .unknown
+    case .movable: certainty = hasPins ? .unknown : .likely
+    case .free: certainty = split.free == 0 || split.isFreeCertain ? .certain : .likely
     }
     return RangeVerdict(
       range: range, zone: zone, verdict: verdict, certainty: certainty, reasons: reasons,
       firstBlocking: verdict == .blocked ? firstBlocking(tally, split, reasons, mapped) : nil,
       firstToMove: [FrameClass.migratable, .droppable].compactMap { tally.first($0) }.min(),
-      free: free, toMove: toMove, droppable: FrameCount(counts[.droppable]),
+      free: contents.free, toMove: outcome.moves, droppable: contents.droppable,
       remedies: verdict == .blocked || verdict == .excluded ? Self.remedies(reasons) : [],
-      isOnlyUnsettled: verdict == .blocked && !isBlockedWithoutUnsettled)
+      isOnlyUnsettled: verdict == .blocked && unless.isPossible)
   }
 
   /// What becomes of the frames without flags.

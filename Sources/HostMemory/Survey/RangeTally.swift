@@ -1,4 +1,5 @@
 import MemoryUnits
+import Mobility
 
 /// What was found in one naturally aligned range.
 struct RangeTally: Sendable {
@@ -87,9 +88,17 @@ struct RangeTally: Sendable {
   }
 
   func effort(of order: Order) -> Effort {
-    let moving = counts.sum(.migratable, .droppable)
-    if moving <= order.frames.rawValue / 8 { return .little }
+    let moving = FrameCount(counts.sum(.migratable, .droppable))
+    if RangeRule.isMadeInPassing(moves: moving, of: order.frames) { return .little }
     return counts[.droppable] > counts[.migratable] ? .dropping : .moving
+  }
+
+  /// How pool pages lie in the range, which is one of `order`.
+  func hugePages(of order: Order) -> RangeContents.HugePages {
+    guard counts[.huge] > 0 else { return .none }
+    guard counts[.huge] == order.frames.rawValue else { return .smaller }
+    if leadingHugePage == order.frames { return .whole }
+    return hugeHeads == 0 || leadingHugePage > order.frames ? .larger : .smaller
   }
 
   /// Takes in the frames of another range of the same kind; places are not kept.

@@ -1,4 +1,5 @@
 import MemoryUnits
+import Mobility
 
 /// What the kernel's own allocation would meet in a range.
 public enum Verdict: String, Codable, Sendable, CaseIterable {
@@ -10,6 +11,18 @@ public enum Verdict: String, Codable, Sendable, CaseIterable {
   case blocked
   /// Never tried: no memory, a border, a zone that the kernel does not use for this size.
   case excluded
+}
+
+extension Verdict {
+  init(_ kind: RangeOutcome.Kind) {
+    switch kind {
+    case .held: self = .held
+    case .free: self = .free
+    case .movable: self = .movable
+    case .blocked: self = .blocked
+    case .excluded: self = .excluded
+    }
+  }
 }
 
 /// How well the data support a verdict.

@@ -12,6 +12,9 @@ public struct ContiguousPolicy: Hashable, Sendable {
 
   /// Smaller pages of huge pools inside the range.
   public var hugePages = HugePages.migrate
+  /// Whether folios of the caller's own are looked for in movable zones, where the request would do with these. Linux: never before
+  /// 7.0, then as `vm.movable_gigantic_pages` says.
+  public var searchesMovableZones = true
   /// Whether frames of contiguous areas may be taken by a request that is not the area's own. Linux: never.
   public var takesContiguousAreas = false
   /// The unit in which ranges are isolated, at least a pageblock: nil for the pageblock. Kernels before 5.19 isolated blocks of
@@ -50,9 +53,11 @@ public struct RangePlan: Hashable, Sendable {
   /// What is isolated for it: whole pageblocks.
   public let isolation: FrameRange
   public internal(set) var free = FrameCount.zero
-  /// Frames of folios that must be moved, those parts of them included that lie beyond the range.
+  /// Frames of folios that must be moved or dropped, those parts of them included that lie beyond the range.
   public internal(set) var moves = FrameCount.zero
   public internal(set) var obstacles = Obstacles()
+  /// What the rule says of it.
+  public internal(set) var kind = RangeOutcome.Kind.free
 
   /// Whether it can be emptied, so far as can be seen.
   public var isPossible: Bool { obstacles.isEmpty }

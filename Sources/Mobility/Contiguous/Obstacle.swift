@@ -68,10 +68,13 @@ public struct Obstacles: Hashable, Sendable {
   public var total: FrameCount { counts.reduce(.zero) { $0 + $1 } }
   public var isEmpty: Bool { first == nil }
 
-  public mutating func add(_ kind: Obstacle, _ frames: FrameRange) {
-    guard !frames.isEmpty else { return }
-    counts[Int(kind.rawValue)] += frames.count
-    if first.map({ frames.start < $0.frame }) ?? true { first = First(frame: frames.start, kind: kind) }
+  public mutating func add(_ kind: Obstacle, _ frames: FrameRange) { add(kind, frames.count, first: frames.start) }
+
+  /// Adds frames of which only the first one's place is known.
+  public mutating func add(_ kind: Obstacle, _ count: FrameCount, first frame: FrameNumber) {
+    guard count > .zero else { return }
+    counts[Int(kind.rawValue)] += count
+    if first.map({ frame < $0.frame }) ?? true { first = First(frame: frame, kind: kind) }
   }
 
   public mutating func add(_ others: Obstacles) {

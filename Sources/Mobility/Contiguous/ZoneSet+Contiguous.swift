@@ -39,7 +39,8 @@ extension ZoneSet {
     with context: MigrationContext<Owner, Mover>, shouldGoOn: () -> Bool = { true }
   ) throws(ContiguousError) -> Folio {
     var nearest: RangePlan?
-    for index in zones(for: request) {
+    let rule = RangeRule(policy)
+    for index in zones(for: request) where rule.searches(descriptions[Int(index.rawValue)].kind) {
       if let folio = self[index].claimAnyFolio(order, request.mobility, kind: kind, on: context.cpu) { return folio }
       for candidate in candidates(order, index) {
         let plan = plan(candidate, in: index, policy, stopsAtFirst: true)
@@ -57,12 +58,7 @@ extension ZoneSet {
           }
           continue
         }
-        self[index].setPageblocks(of: candidate, to: request.mobility)
-        do throws(FolioError) {
-          return try self[index].folio(ofClaimed: candidate.start, order: order, request.mobility, kind: kind)
-        } catch {
-          preconditionFailure("a frame that was taken has no descriptor")
-        }
+        return folio(of: candidate, order, index, request.mobility, kind)
       }
     }
     if let found = nearest, let whole = try? plan(found.range, policy), !whole.isPossible { nearest = whole }
@@ -84,23 +80,38 @@ extension ZoneSet {
     return nil
   }
 
+  /// Makes a folio of a range that was taken.
+  borrowing func folio(
+    of range: FrameRange, _ order: Order, _ index: ZoneIndex, _ mobility: FrameMobility, _ kind: FrameKind
+  ) -> Folio {
+    self[index].setPageblocks(of: range, to: mobility)
+    do throws(FolioError) {
+      return try self[index].folio(ofClaimed: range.start, order: order, mobility, kind: kind)
+    } catch {
+      preconditionFailure("a frame that was taken has no descriptor")
+    }
+  }
+
   /// The aligned ranges of a zone that are not one folio already, by how much of them is held, then by address.
   ///
   /// - Complexity: O(pageblocks), and the sort of the ranges.
   borrowing func candidates(_ order: Order, _ index: ZoneIndex) -> [FrameRange] {
     var list: [(held: FrameCount, range: FrameRange)] = []
+    forEachCandidate(order, index) { list.append(($0.count - self[index].freeFrames(in: $0), $0)) }
+    list.sort { $0.held != $1.held ? $0.held < $1.held : $0.range.start < $1.range.start }
+    return list.map { $0.range }
+  }
+
+  /// The aligned ranges of a zone that are not one folio already, lowest first.
+  borrowing func forEachCandidate(_ order: Order, _ index: ZoneIndex, _ body: (FrameRange) -> Void) {
     let span = self[index].zone
     var start = span.start.aligned(to: order.frames, .up)
     while start < span.end, span.end - start >= order.frames {
       let range = FrameRange(blockAt: start, order: order)
       let folio = try? self[index].folio(containing: start)
-      if folio.map({ $0.order < order }) ?? true {
-        list.append((range.count - self[index].freeFrames(in: range), range))
-      }
+      if folio.map({ $0.order < order }) ?? true { body(range) }
       start = range.end
     }
-    list.sort { $0.held != $1.held ? $0.held < $1.held : $0.range.start < $1.range.start }
-    return list.map { $0.range }
   }
 
   /// Empties and claims what a plan said can be emptied.
@@ -153,12 +164,27 @@ extension ZoneSet {
     self[plan.zone].forEachFolio(in: plan.range) { place, shape in
       if shape.kind != .isolated { places.append(place) }
     }
-    for place in places {
+    // Where not one frame is to be had, parts find no place either.
+    var isFull = false
+    // Parts of what is split come right after it, so that the rest keeps its order.
+    places.reverse()
+    while let place = places.popLast() {
       guard shouldGoOn() else { return true }
       do throws(MigrationError) {
-        try migrate(place, node: node, with: context)
+        if context.owner.canDrop(place) {
+          try drop(place, with: context)
+        } else {
+          try migrate(place, node: node, with: context)
+        }
         moved += place.frames.count
       } catch {
+        if case .noRoom = error, !isFull {
+          if let parts = halves(of: place, with: context) {
+            places += parts.reversed()
+            continue
+          }
+          isFull = place.order == Order(0)
+        }
         let part = place.frames.intersection(plan.range)
         switch error {
         case .gone: break

@@ -28,59 +28,52 @@ extension ZoneSet {
     let unit = policy.isolationOrder.map { max($0, self[index].pageblockOrder) } ?? self[index].pageblockOrder
     let isolation = self[index].pageblocks(around: range.aligned(to: unit.frames, .up))
     var plan = RangePlan(range: range, zone: index, isolation: isolation)
+    let rule = RangeRule(policy)
+    var contents = RangeContents()
     // Units larger than pageblocks must be emptied as a whole.
     let looked = unit > self[index].pageblockOrder ? isolation : range
     let areas = self[index].areaRanges
     let isAreas = areas.contains { $0.contains(range) }
+    func isForeignArea(_ part: FrameRange) -> Bool {
+      !policy.takesContiguousAreas && !isAreas && areas.contains { $0.overlaps(part) }
+    }
     self[index].forEachUse(in: looked) { use in
       let part = use.frames.intersection(looked)
-      var obstacle: Obstacle?
       switch use.kind {
       case .free:
-        plan.free += part.intersection(range).count
-        if !policy.takesContiguousAreas, !isAreas, areas.contains(where: { $0.overlaps(part) }) { obstacle = .contiguousArea }
-      case .folio(let shape) where isOurs && shape.kind == .isolated: plan.free += part.intersection(range).count
+        contents.free += part.intersection(range).count
+        if isForeignArea(part) { contents.obstacles.add(.contiguousArea, part) }
+      case .folio(let shape) where isOurs && shape.kind == .isolated: contents.free += part.intersection(range).count
       case .folio(let shape):
-        obstacle = self.obstacle(shape, use.frames, range, policy)
-        if obstacle == nil, !policy.takesContiguousAreas, !isAreas, areas.contains(where: { $0.overlaps(part) }) {
-          obstacle = .contiguousArea
+        if shape.kind == .hugePool, use.frames.count >= range.count || !isForeignArea(part) {
+          contents.addHugePage(use.frames, inside: range)
+        } else if let obstacle = RangeRule.obstacle(shape) {
+          contents.obstacles.add(obstacle, part)
+        } else if isForeignArea(part) {
+          contents.obstacles.add(.contiguousArea, part)
+        } else {
+          contents.movable += use.frames.count
         }
-        if obstacle == nil { plan.moves += use.frames.count }
       case .unowned:
-        addUnowned(part, index, &plan.obstacles)
+        addUnowned(part, index, &contents.obstacles)
       }
-      if let obstacle { plan.obstacles.add(obstacle, part) }
-      return !(stopsAtFirst && !plan.obstacles.isEmpty)
+      return !(stopsAtFirst && !rule.outcome(contents).obstacles.isEmpty)
     }
     // Frames beyond the zone's span were not looked at.
     let outside = looked.count - looked.intersection(self[index].zone).count
     if outside > .zero {
       let span = self[index].zone
-      plan.obstacles.add(.border, FrameRange(start: looked.start, end: max(looked.start, min(looked.end, span.start))))
-      plan.obstacles.add(.border, FrameRange(start: min(looked.end, max(looked.start, span.end)), end: looked.end))
+      let low = FrameRange(start: looked.start, end: max(looked.start, min(looked.end, span.start)))
+      let high = FrameRange(start: min(looked.end, max(looked.start, span.end)), end: looked.end)
+      contents.obstacles.add(.border, low)
+      contents.obstacles.add(.border, high)
     }
+    let outcome = rule.outcome(contents)
+    plan.free = contents.free
+    plan.moves = outcome.moves
+    plan.obstacles = outcome.obstacles
+    plan.kind = outcome.kind
     return plan
-  }
-
-  private func obstacle(
-    _ shape: FrameShape, _ folio: FrameRange, _ range: FrameRange, _ policy: ContiguousPolicy
-  ) -> Obstacle? {
-    switch shape.kind {
-    case .reserved: return .reserved
-    case .memmap: return .memmap
-    case .pageTable: return .pageTable
-    case .device: return .device
-    case .isolated: return .isolated
-    case .hugePool:
-      // One that is as large as the range, or larger, is what is wanted already.
-      return policy.hugePages == .migrate && folio.count < range.count ? nil : .hugePage
-    case .ordinary:
-      switch shape.mobility {
-      case .movable, .contiguous: return nil
-      case .unmovable: return .unmovable
-      case .reclaimable: return .reclaimable
-      }
-    }
   }
 
   /// Frames that are neither free nor a folio's: holes, other zones' frames, or reserved.
@@ -99,5 +92,21 @@ extension ZoneSet {
     guard table.isMemory(frame) else { return .hole }
     guard zone(of: frame) == index else { return .border }
     return memmap.contains { $0.contains(frame) } ? .memmap : .reserved
+  }
+}
+
+extension RangeContents {
+  /// Counts a page of a huge pool that touches the range.
+  fileprivate mutating func addHugePage(_ page: FrameRange, inside range: FrameRange) {
+    // One that moves does so as a whole.
+    hugeFrames += page.count < range.count ? page.count : page.intersection(range).count
+    firstHugeFrame = min(firstHugeFrame ?? page.start, max(page.start, range.start))
+    if page == range {
+      hugePages = .whole
+    } else if page.count >= range.count {
+      hugePages = .larger
+    } else if hugePages == .none {
+      hugePages = .smaller
+    }
   }
 }

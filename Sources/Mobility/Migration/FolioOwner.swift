@@ -21,6 +21,27 @@ public protocol FolioOwner {
   /// Ends what ``detach(_:)`` began: all ways lead to the folio of the same order at `head`, which is the old one where the move
   /// failed.
   func attach(_ folio: FolioPlace, to head: FrameNumber)
+
+  /// Whether the content of a folio can be given up, so that it is freed where others would be moved. The default is never.
+  ///
+  /// Linux: clean file cache, which reclaim drops.
+  func canDrop(_ folio: FolioPlace) -> Bool
+
+  /// Ends what ``detach(_:)`` began by giving the content up: no way leads to the folio any more. Called only where
+  /// ``canDrop(_:)`` said so.
+  func drop(_ folio: FolioPlace)
+
+  /// Whether a folio may be split that finds no place as a whole; each part is the owner's then, with one reference. The default
+  /// is never.
+  ///
+  /// Linux: `try_split_folio` in `migrate_pages`.
+  func canSplit(_ folio: FolioPlace) -> Bool
+}
+
+extension FolioOwner {
+  public func canDrop(_ folio: FolioPlace) -> Bool { false }
+  public func drop(_ folio: FolioPlace) { preconditionFailure("a folio was dropped whose owner drops none") }
+  public func canSplit(_ folio: FolioPlace) -> Bool { false }
 }
 
 /// What a move needs beside the zones.

@@ -29,6 +29,17 @@ public enum ZoneKind: UInt8, CaseIterable, Comparable, Hashable, Sendable, Custo
   }
 }
 
+extension ZoneKind {
+  /// The kind of that name, as kernels print it.
+  public init?(named name: String) {
+    for kind in ZoneKind.allCases where Array(kind.description.utf8) == Array(name.utf8) {
+      self = kind
+      return
+    }
+    return nil
+  }
+}
+
 /// A zone's upper bound on an architecture.
 public struct ZoneLimit: Hashable, Sendable {
   public let kind: ZoneKind
