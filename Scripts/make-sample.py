@@ -38,7 +38,8 @@ def sections(lines):
     return found
 
 
-def main(log, label, folder):
+def sample(log, label, write, pinned=None):
+    """Calls write(path, text) for each file. Frames without a record at multiples of `pinned` frames are anonymous memory."""
     lines = open(log, errors="replace").read().replace("\r", "").split("\n")
     start = next(i for i, l in enumerate(lines) if l.startswith(f"@@SNAP {label}"))
     end = next(i for i, l in enumerate(lines) if l.startswith("@@SNAPEND") and i > start)
@@ -46,12 +47,6 @@ def main(log, label, folder):
     snap = sections(lines[start:end])
     if "kpageflags" not in snap:
         sys.exit(f"{log}: the snapshot {label} has no frames. Name another one.")
-
-    def write(path, text):
-        path = os.path.join(folder, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
 
     for name in ("zoneinfo", "buddyinfo", "pagetypeinfo", "meminfo", "vmstat"):
         write(f"proc/{name}", "\n".join(snap[name]) + "\n")
@@ -70,7 +65,17 @@ def main(log, label, folder):
         if value.isdigit():
             write(path[1:], value + "\n")
     write_blocks(write, snap["blocks"])
-    write_frames(write, snap["kpageflags"])
+    write_frames(write, snap["kpageflags"], pinned)
+
+
+def main(log, label, folder):
+    def write(path, text):
+        path = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+
+    sample(log, label, write)
 
 
 def write_blocks(write, lines):
@@ -85,14 +90,27 @@ def write_blocks(write, lines):
     write("sys/devices/system/memory/blocks.runs", f"{text}end {blocks}\n")
 
 
-def write_frames(write, lines):
+def unrecorded(start, end, pinned):
+    runs = []
+    while start < end:
+        if pinned and start % pinned == 0:
+            runs.append((1, FLAGS["anon"]))
+            start += 1
+            continue
+        stop = min(end, (start // pinned + 1) * pinned) if pinned else end
+        runs.append((stop - start, 0))
+        start = stop
+    return runs
+
+
+def write_frames(write, lines, pinned):
     runs, at = [], 0
     for line in lines:
         match = re.match(r"pfn 0x([0-9a-f]+)-0x([0-9a-f]+) \d+ (\S+)", line)
         if match:
             start, end, kind = int(match[1], 16), int(match[2], 16), match[3]
             if start > at:
-                runs.append((start - at, 0))
+                runs += unrecorded(at, start, pinned)
             if kind == "hugetlb":
                 # Pool pages of 1 GiB where the run is made of them, of 2 MiB otherwise.
                 page = 1 << 18 if (end - start) % (1 << 18) == 0 else 1 << 9

@@ -75,4 +75,12 @@ extension ZoneSet {
     precondition(Int(zone.rawValue) < descriptions.count, "no such zone")
     return reserves.reserve(Int(zone.rawValue), for: highest)
   }
+
+  /// Sets what a zone keeps from requests that accept zones up to `highest`, where it is known and not computed.
+  ///
+  /// Linux: what `sysctl_lowmem_reserve_ratio` comes to.
+  public func setReserve(of zone: ZoneIndex, for highest: ZoneKind, _ frames: FrameCount) {
+    precondition(Int(zone.rawValue) < descriptions.count, "no such zone")
+    reserves.set(Int(zone.rawValue), for: highest, frames)
+  }
 }

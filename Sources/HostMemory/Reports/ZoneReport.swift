@@ -13,6 +13,10 @@ public struct ZoneReport: Sendable, Hashable {
   public var free = FrameCount.zero
   /// The watermark below which only emergencies allocate.
   public var minimum = FrameCount.zero
+  /// The watermark below which other zones are tried first.
+  public var low = FrameCount.zero
+  /// The watermark where reclaim stops.
+  public var high = FrameCount.zero
   public var contiguousArea = FrameCount.zero
   /// Frames on per-CPU lists: free, but without the flag of free frames. Nil where the file does not say.
   public var onCPULists: FrameCount?
@@ -73,6 +77,8 @@ extension ZoneReport {
       switch keyed {
       case .free: current?.free = count
       case .minimum: current?.minimum = count
+      case .low: current?.low = count
+      case .high: current?.high = count
       case .spanned: current?.spanned = count
       case .present: current?.present = count
       case .managed: current?.managed = count
@@ -94,7 +100,7 @@ extension ZoneReport {
   private static let countLimit: UInt64 = 1 << 40
 
   private enum Key {
-    case free, minimum, spanned, present, managed, contiguousArea, onCPUList, start
+    case free, minimum, low, high, spanned, present, managed, contiguousArea, onCPUList, start
 
     init?(_ fields: [ArraySlice<UInt8>]) {
       if fields.count == 3, fields[0] == "pages", fields[1] == "free" {
@@ -104,6 +110,10 @@ extension ZoneReport {
       guard fields.count == 2 else { return nil }
       if fields[0] == "min" {
         self = .minimum
+      } else if fields[0] == "low" {
+        self = .low
+      } else if fields[0] == "high" {
+        self = .high
       } else if fields[0] == "spanned" {
         self = .spanned
       } else if fields[0] == "present" {

@@ -1,5 +1,11 @@
 import MemoryUnits
 
+/// Who is told of every stretch of frames that a scan finds, before the range that it lies in is handed out.
+protocol FramePieces {
+  /// - Parameter hugePage: where a pool page begins with these frames, its length, which may reach beyond them.
+  func add(_ range: FrameRange, _ kind: FrameClass, _ state: HostLayout.State, hugePage: FrameCount)
+}
+
 /// One pass over a host's frames: tallies of every aligned range of several sizes, and of every zone.
 ///
 /// Ranges are handed out as they are finished and not kept; memory use is constant but for a bounded list of places.
@@ -21,14 +27,16 @@ struct FrameScan {
 
   /// - Parameters:
   ///   - sizes: the orders to tally, ascending.
+  ///   - pieces: told of every stretch of one class, at most a pageblock long.
   ///   - consume: gets the index of the order and a finished range; ranges of one order come in ascending order.
-  static func run(
+  static func run<Pieces: FramePieces>(
     _ source: FlagSource, layout: HostLayout, pageblock: Order, topOrder: Order, section: Order, sizes: [Order],
-    progress: (FrameNumber) throws(HostFileError) -> Void,
+    pieces: Pieces, progress: (FrameNumber) throws(HostFileError) -> Void,
     consume: (Int, RangeTally) -> Void
   ) throws(HostFileError) -> Result {
     var scan = Walker(
-      layout: layout, granule: min(pageblock, sizes.first ?? pageblock), topOrder: topOrder, section: section, sizes: sizes)
+      layout: layout, granule: min(pageblock, sizes.first ?? pageblock), topOrder: topOrder, section: section, sizes: sizes,
+      pieces: pieces)
     var classifier = FrameClassifier()
     var nextReport = FrameNumber(0)
     // Nothing beyond the memory that the layout knows can become a page.
@@ -48,12 +56,13 @@ struct FrameScan {
     return scan.result
   }
 
-  private struct Walker {
+  private struct Walker<Pieces: FramePieces> {
     let layout: HostLayout
     let granule: Order
     let topOrder: Order
     let section: Order
     let sizes: [Order]
+    let pieces: Pieces
     var result: Result
     private var tally: RangeTally
     private var ranges: [RangeTally]
@@ -64,12 +73,13 @@ struct FrameScan {
     private var pendingIsHead = false
     private var followsFree = false
 
-    init(layout: HostLayout, granule: Order, topOrder: Order, section: Order, sizes: [Order]) {
+    init(layout: HostLayout, granule: Order, topOrder: Order, section: Order, sizes: [Order], pieces: Pieces) {
       self.layout = layout
       self.granule = granule
       self.topOrder = topOrder
       self.section = section
       self.sizes = sizes
+      self.pieces = pieces
       let none = [UInt64](repeating: 0, count: FrameClass.laneCount)
       result = Result(
         zones: Array(repeating: none, count: layout.zones.count),
@@ -147,6 +157,8 @@ struct FrameScan {
           case .offline: .offline
           case .zone, .unzoned: kind
           }
+        pieces.add(
+          FrameRange(start: start, end: end), seen, state, hugePage: seen == .huge ? beginning : .zero)
         tally.add(count, seen, at: start, hugePage: seen == .huge ? beginning : .zero)
         tally.add(state)
         if case .zone(let zone) = state { result.zones[zone][Int(seen.rawValue)] += count }

@@ -50,7 +50,8 @@ extension Survey {
 
     _ = try FrameScan.run(
       try FlagSource(root), layout: layout, pageblock: policy.pageblockOrder, topOrder: policy.topOrder,
-      section: SurveyScan.section(reports), sizes: [result.order], progress: { _ in },
+      section: SurveyScan.section(reports), sizes: [result.order], pieces: HoleRuns(),
+      progress: { _ in },
       consume: { _, tally in emit(judge.judge(tally)) })
   }
 }

@@ -10,6 +10,8 @@ public struct Survey: Sendable {
   /// How each zone's frames without flags were read, for those who explain.
   let judgements: [ZoneJudgement]
   let layout: HostLayout
+  /// Frames of zones that have no descriptors, ascending: holes that no report names.
+  let holes: [FrameRange]
 
   /// Sizes of more ranges than this are counted and not listed: 64 TiB of 1 GiB pages stay below it.
   static let listLimit: UInt64 = 1 << 16
@@ -34,6 +36,7 @@ public struct Survey: Sendable {
       let scan = try SurveyScan(root, reports, layout, sizes: sizes, progress: progress)
       self.sizes = try scan.results(root, reports)
       judgements = scan.judgements
+      holes = scan.holes
       framesError = nil
     } catch .damaged(let path, let line, let reason) {
       throw .damaged(path: path, line: line, reason: reason)
@@ -41,6 +44,7 @@ public struct Survey: Sendable {
       if error.path != "proc/zoneinfo" { reports.noteUnreadFrames(error) }
       self.sizes = []
       judgements = []
+      holes = []
       framesError = error
     }
     self.reports = reports
@@ -54,6 +58,7 @@ struct SurveyScan {
   let layout: HostLayout
   let policy: KernelPolicy
   let judgements: [ZoneJudgement]
+  let holes: [FrameRange]
   private let scan: FrameScan.Result
   private let groups: [[TallyGroup]]
   private let lists: [[RangeTally]?]
@@ -71,9 +76,10 @@ struct SurveyScan {
     }
     var collectors = orders.map { GroupCollector(order: $0) }
     let source = try FlagSource(root)
+    let pieces = HoleRuns()
     scan = try FrameScan.run(
       source, layout: layout, pageblock: policy.pageblockOrder, topOrder: policy.topOrder,
-      section: Self.section(reports), sizes: orders,
+      section: Self.section(reports), sizes: orders, pieces: pieces,
       progress: { (frame) throws(HostFileError) in try progress(frame, end) },
       consume: { index, tally in
         if lists[index] != nil { lists[index]?.append(tally) } else { collectors[index].add(tally) }
@@ -83,6 +89,7 @@ struct SurveyScan {
     judgements = zones.indices.map { [scan] in
       ZoneJudgement(zones[$0], seen: scan.zones[$0], nearUnmovable: scan.nearUnmovable[$0])
     }
+    holes = pieces.runs
     self.sizes = sizes
     self.orders = orders
     self.layout = layout
@@ -159,6 +166,20 @@ struct SurveyScan {
     if end < online {
       throw .damaged(
         path: path, line: nil, reason: "ends at frame \(end) and memory at frame \(online): cut off")
+    }
+  }
+}
+
+/// Collects the holes inside zones that only the frames themselves show.
+final class HoleRuns: FramePieces {
+  private(set) var runs: [FrameRange] = []
+
+  func add(_ range: FrameRange, _ kind: FrameClass, _ state: HostLayout.State, hugePage: FrameCount) {
+    guard kind == .absent, case .zone = state else { return }
+    if let last = runs.last, last.end == range.start {
+      runs[runs.count - 1] = FrameRange(start: last.start, end: range.end)
+    } else {
+      runs.append(range)
     }
   }
 }

@@ -59,6 +59,33 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy, commandLine: KernelCommandLine, reserved: [FrameRange],
     storage: Storage, contents: DirectMap?, memmap: () -> [FrameRange]
   ) throws(MachineError) {
+    try self.init(layout, model: model, policy: policy, storage, contents) { () throws(MachineError) in
+      try BootMemory(layout, model, policy, commandLine, reserved: reserved, memmap: memmap())
+    }
+    fillZones()
+    let pageblock = policy.pageblocks?.order ?? layout.architecture.pageblockOrder
+    zones.setWatermarks(minimum: minimumFree(pageblock: pageblock), scale: policy.watermarkScale)
+  }
+
+  /// Makes a machine whose zones have none of their memory yet, nor watermarks: for who knows what each frame is in use for, and
+  /// fills the zones accordingly, all of their memory, before the machine is used. Its descriptors lie elsewhere.
+  ///
+  /// See ``FrameAllocator/FolioZone/manage(_:as:_:upTo:)``.
+  public init(
+    unfilled layout: BootLayout, model: MemoryModel, policy: MachinePolicy = MachinePolicy(), storage: Storage,
+    contents: DirectMap? = nil
+  ) throws(MachineError) {
+    var policy = policy
+    policy.memmap = .elsewhere
+    try self.init(layout, model: model, policy: policy, storage, contents) { [policy] () throws(MachineError) in
+      try BootMemory(layout, model, policy, KernelCommandLine(), reserved: [], memmap: [])
+    }
+  }
+
+  private init(
+    _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy, _ storage: Storage, _ contents: DirectMap?,
+    boot makeBoot: () throws(MachineError) -> BootMemory
+  ) throws(MachineError) {
     let cpus = policy.processors.rawValue
     let map: FrameMap<Storage>
     do {
@@ -66,7 +93,7 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     } catch {
       throw .map(error)
     }
-    let boot = try BootMemory(layout, model, policy, commandLine, reserved: reserved, memmap: memmap())
+    let boot = try makeBoot()
     let pageblocks = policy.pageblocks ?? PageblockPolicy(order: layout.architecture.pageblockOrder)
     let top: Order? =
       switch policy.topOrder {
@@ -83,8 +110,6 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     self.contents = contents
     self.map = map
     self.zones = zones
-    fillZones()
-    self.zones.setWatermarks(minimum: minimumFree(pageblock: pageblocks.order), scale: policy.watermarkScale)
   }
 
   /// Linux: `init_per_zone_wmark_min`, `khugepaged`'s start.

@@ -38,7 +38,9 @@ extension ZoneSet {
     of folio: FolioPlace, with context: MigrationContext<Owner, Mover>
   ) -> [FolioPlace]? {
     guard folio.order > Order(0), context.owner.canSplit(folio), let whole = try? adopt(folio.head) else { return nil }
-    guard whole.order == folio.order else { return nil }
+    guard whole.order == folio.order, let head = unsafe table.descriptor(folio.head) else { return nil }
+    // A pool's page moves as a whole or not at all.
+    guard unsafe head.pointee.shape.kind == .ordinary else { return nil }
     let half = Order(folio.order.rawValue - 1)
     var parts: [FolioPlace] = []
     // The parts are the owner's, as the whole was.

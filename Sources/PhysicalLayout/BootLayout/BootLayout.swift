@@ -47,6 +47,8 @@ public struct BootDescription: Hashable, Sendable {
 public enum BootLayoutError: Error, Hashable, Sendable {
   /// Not one whole frame of memory is left.
   case noMemory
+  /// The frame was named as memory twice.
+  case overlappingMemory(FrameNumber)
 }
 
 /// A zone of a node.
@@ -79,6 +81,17 @@ public struct NodeLayout: Hashable, Sendable {
   public let memory: [FrameRange]
   /// Zones that span frames, lowest first.
   public let zones: [ZoneLayout]
+
+  /// - Parameters:
+  ///   - memory: not empty, lowest first, apart from each other.
+  ///   - zones: lowest first.
+  public init(node: NodeID, memory: [FrameRange], zones: [ZoneLayout]) {
+    precondition(!memory.isEmpty, "a node without memory has no span")
+    self.node = node
+    span = FrameRange(start: memory[0].start, end: memory[memory.count - 1].end)
+    self.memory = memory
+    self.zones = zones
+  }
 
   /// Frames of memory. Linux: `node_present_pages`.
   public var present: FrameCount { memory.reduce(.zero) { $0 + $1.count } }

@@ -74,7 +74,7 @@ struct ZonePlan {
 
   func nodes() -> [NodeLayout] {
     byNode.map { node in
-      NodeLayout(node: node.id, span: node.span, memory: node.memory, zones: zones(of: node))
+      NodeLayout(node: node.id, memory: node.memory, zones: zones(of: node))
     }
   }
 
