@@ -64,6 +64,20 @@ import Testing
     return try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
   }
 
+  /// A machine of the host gives the gigantic pages that the survey says.
+  @Test(arguments: ["plain-4g", "two-nodes-4g", "boot-pages-8g"]) func theEngineAgrees(sample: String) throws {
+    let root = "\(Command.samples)/\(sample)"
+    let survey = try document(Command.run("survey", "--engine", "--json", "--sysroot", root))
+    for size in try #require(survey["sizes"] as? [[String: Any]]) where size["isGigantic"] as? Bool == true {
+      let engine = try #require(size["engine"] as? [String: Int])
+      #expect(engine["obtainable"] == size["obtainable"] as? Int)
+      #expect(engine["movedFrames"] != nil && engine["droppedFrames"] != nil)
+    }
+    let screen = try Command.run("survey", "--engine", "--size", "1G", "--sysroot", root)
+    #expect(screen.code == 0)
+    #expect(screen.output.contains("a machine of this host gives"))
+  }
+
   @Test func selectionsNarrowTheRows() throws {
     let root = "\(Command.samples)/two-nodes-4g"
     func rows(_ arguments: String...) throws -> [[String: Any]] {

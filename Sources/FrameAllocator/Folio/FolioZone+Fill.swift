@@ -38,8 +38,8 @@ extension FolioZone {
   private borrowing func checkUnknown(_ range: FrameRange) throws(FolioError) {
     guard zone.contains(range) else { throw .noSuchFrame(zone.contains(range.start) ? zone.end : range.start) }
     if let free = cache.tree.firstFree(in: range) { throw .notFree(free) }
-    if let place = try? find(range.start) { throw .notFree(place.head) }
-    if let head = heads.next(from: range.start), head < range.end { throw .notFree(head) }
+    if (try? find(range.start)) != nil { throw .notFree(range.start) }
+    if let head = heads.next(from: range.start, below: range.end) { throw .notFree(head) }
   }
 
   private borrowing func count(given range: FrameRange) { marks.changeManaged(by: Int64(range.count.rawValue)) }

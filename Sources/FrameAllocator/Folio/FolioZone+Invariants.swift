@@ -38,7 +38,7 @@ extension FolioZone {
       }
       let range = FrameRange(blockAt: head, order: unsafe descriptor.pointee.shape.order)
       guard zone.contains(range) else { throw .overlap(head) }
-      if let next = heads.next(from: head + FrameCount(1)), next < range.end { throw .overlap(next) }
+      if let next = heads.next(from: head + FrameCount(1), below: range.end) { throw .overlap(next) }
       if let free = cache.tree.firstFree(in: range) { throw .freeInsideFolio(free) }
       held += range.count
       place = range.end

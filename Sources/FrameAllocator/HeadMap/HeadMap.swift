@@ -113,15 +113,20 @@ import Synchronization
     return nil
   }
 
-  /// The first start from `place` on, or nil.
+  /// The first start from `place` on, below `limit`; nil where there is none.
   ///
+  /// - Parameter limit: nil for the zone's end.
   /// - Complexity: O(frames in between / 64).
-  public borrowing func next(from place: FrameNumber) -> FrameNumber? {
-    guard place < zone.end else { return nil }
+  public borrowing func next(from place: FrameNumber, below limit: FrameNumber? = nil) -> FrameNumber? {
+    let end = min(limit ?? zone.end, zone.end)
+    guard place < end else { return nil }
     var frame = max(place, zone.start).rawValue
-    while frame < zone.end.rawValue {
+    while frame < end.rawValue {
       let bits = unsafe levels[0].load(frame >> 9, Int(frame >> 6 & 7)) & ~0 << (frame & 63)
-      if bits != 0 { return FrameNumber(rawValue: frame & ~63 + UInt64(bits.trailingZeroBitCount)) }
+      if bits != 0 {
+        let found = FrameNumber(rawValue: frame & ~63 + UInt64(bits.trailingZeroBitCount))
+        return found < end ? found : nil
+      }
       frame = (frame | 63) + 1
     }
     return nil

@@ -150,7 +150,7 @@ extension FolioZone {
       if let found = try? find(frame) {
         place = found
       } else {
-        guard let next = heads.next(from: frame), next < range.end else { return }
+        guard let next = heads.next(from: frame, below: range.end) else { return }
         frame = next
         guard let found = try? find(next) else { continue }
         place = found

@@ -36,7 +36,7 @@ extension FolioZone {
       if let place = try? find(frame), let head = unsafe table.descriptor(place.head) {
         use = unsafe FrameUse(.folio(head.pointee.shape), place.frames)
       } else {
-        let end = min(heads.next(from: frame) ?? range.end, range.end)
+        let end = heads.next(from: frame, below: range.end) ?? range.end
         let gap = FrameRange(start: frame, end: end)
         if let run = firstFree(in: gap) {
           use = run.start == frame ? FrameUse(.free, run) : FrameUse(.unowned, FrameRange(start: frame, end: run.start))

@@ -20,6 +20,19 @@ public struct MachinePrediction: Hashable, Sendable {
   public var count: HugePageCount { HugePageCount(UInt64(pages.count)) }
 }
 
+extension Survey {
+  /// Makes a machine of the host and takes all pages of a size from it. The host is only read.
+  ///
+  /// - Parameter root: what the survey was made of.
+  /// - Throws, complexity: as of the machine's making and ``Megalith/Machine/predict(_:of:owner:)``.
+  public func machinePrediction(
+    _ size: PageSize, of root: Sysroot
+  ) throws(CapturedMachineError) -> MachinePrediction {
+    let owner = CapturedFolios()
+    return try Machine(self, of: root, owner: owner).predict(size, of: self, owner: owner)
+  }
+}
+
 extension Machine where Storage == HostStorage {
   /// Takes all pages of a size that can be had, as the host would when asked for more than it has, and keeps them.
   ///

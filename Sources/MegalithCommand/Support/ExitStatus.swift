@@ -48,3 +48,15 @@ extension ExitStatus {
     }
   }
 }
+
+extension ExitStatus {
+  init(_ error: CapturedMachineError) {
+    switch error {
+    case .file(let error): self.init(error)
+    case .layout: self = .badData("the zones hold no memory that a machine could be made of. Make the capture again.")
+    case .machine: self = .failed("there is no room for a machine's books: \(error). Survey without --engine.")
+    case .frames(let range, _):
+      self = .failed("the frames \(range) changed hands while they were read. Try again, or survey a capture.")
+    }
+  }
+}

@@ -10,19 +10,24 @@ struct SurveyCommand: ParsableCommand {
       Every naturally aligned range of a page's size gets one verdict: held, free, movable (frames move first), blocked or \
       excluded. "Obtainable now" is what the kernel would give if asked, each page certain, likely or unknown by how well \
       the data support it. Nothing on the host is changed.
+
+      With --engine the engine makes a machine of the host, every frame in the state that it has, and takes all pages of each \
+      size from it: what can be had together, where the survey judges each range by itself.
       """)
 
   @OptionGroup var host: HostOptions
   @OptionGroup var sizeOption: SizeOption
   @Flag(help: "Print a document of schema megalith.survey/1.") var json = false
+  @Flag(help: "Also make a machine of the host, and tell what it gives.") var engine = false
 
   func run() throws {
     try host.requireHost()
     let survey = try Surveying.run(host, sizeOption)
+    let predictions = engine ? try Surveying.predictions(survey, host) : []
     if json {
-      print(try JSONText.make(SurveyDocument(survey)))
+      print(try JSONText.make(SurveyDocument(survey, predictions)))
     } else {
-      for line in SurveyScreen(survey, Terminal.output).lines() { print(line) }
+      for line in SurveyScreen(survey, Terminal.output, predictions).lines() { print(line) }
     }
     try Surveying.finish(survey)
   }
@@ -40,6 +45,19 @@ enum Surveying {
         line.show(frame, of: end)
       }
     }
+  }
+
+  /// What a machine of the host gives, of each size that was surveyed, from a machine of its own.
+  static func predictions(_ survey: Survey, _ host: HostOptions) throws -> [MachinePrediction] {
+    var predictions: [MachinePrediction] = []
+    for result in survey.sizes {
+      do throws(CapturedMachineError) {
+        predictions.append(try survey.machinePrediction(result.size, of: host.root))
+      } catch {
+        throw ExitStatus(error)
+      }
+    }
+    return predictions
   }
 
   /// Ends with the code that fits what could not be read.

@@ -41,6 +41,14 @@ struct SurveyDocument: Encodable {
     let isGigantic: Bool
     /// A letter per range, for sizes whose ranges are listed.
     let map: String?
+    /// What a machine of the host gave, where it was asked for.
+    let engine: Engine?
+  }
+
+  struct Engine: Encodable {
+    let obtainable: UInt64
+    let movedFrames: UInt64
+    let droppedFrames: UInt64
   }
 
   struct Zone: Encodable {
@@ -76,7 +84,7 @@ struct SurveyDocument: Encodable {
     }
   }
 
-  init(_ survey: Survey) {
+  init(_ survey: Survey, _ predictions: [MachinePrediction] = []) {
     let reports = survey.reports
     host = Host(
       release: reports.release?.text, basePage: reports.baseShift.bytes.rawValue,
@@ -85,12 +93,16 @@ struct SurveyDocument: Encodable {
       transparentHugePages: reports.transparentHugePages,
       topOrder: reports.policy.topOrder.rawValue, pageblockOrder: reports.policy.pageblockOrder.rawValue)
     sizes = survey.sizes.map { result in
-      Size(
+      let prediction = predictions.first { $0.size == result.size }
+      return Size(
         size: result.size.description, held: result[.held], obtainable: result.obtainable,
         obtainableBy: result.obtainableBy.byName, free: result[.free], movable: result[.movable],
         blocked: result[.blocked], excluded: result[.excluded], reasons: result.reasons.mapValues(\.rawValue).byName,
         blockedRanges: result.blockedRanges.byName, remedies: result.remedies.byName, isGigantic: result.isGigantic,
-        map: result.verdicts.isEmpty ? nil : String(result.verdicts.map { MapCell($0).letter }))
+        map: result.verdicts.isEmpty ? nil : String(result.verdicts.map { MapCell($0).letter }),
+        engine: prediction.map {
+          Engine(obtainable: $0.count.rawValue, movedFrames: $0.moved.rawValue, droppedFrames: $0.dropped.rawValue)
+        })
     }
     zones = reports.zones.map { zone in
       let blocks = reports.pageTypes?.zones.first { $0.node == zone.node && $0.zone == zone.name }

@@ -4,17 +4,20 @@ import MemoryUnits
 /// The survey on one screen, at most 80 columns wide.
 struct SurveyScreen {
   private let survey: Survey
+  private let predictions: [MachinePrediction]
   private let terminal: Terminal
   private var reports: HostReports { survey.reports }
 
-  init(_ survey: Survey, _ terminal: Terminal) {
+  init(_ survey: Survey, _ terminal: Terminal, _ predictions: [MachinePrediction] = []) {
     self.survey = survey
+    self.predictions = predictions
     self.terminal = terminal
   }
 
   func lines() -> [String] {
     var lines = [machine(), ""]
     lines += survey.sizes.isEmpty ? withoutFrames() : sizes()
+    if !predictions.isEmpty { lines += [""] + engine() }
     for result in survey.sizes where result.size == survey.sizes.last?.size || survey.sizes.count == 1 {
       lines += more(result) + blockers(result)
     }
@@ -50,6 +53,18 @@ struct SurveyScreen {
       table.add([
         "\(result.size)", "\(result[.held])", "\(result.obtainable)", by, "\(result[.blocked])", "\(result[.excluded])",
       ])
+    }
+    return table.lines()
+  }
+
+  /// What a machine of the host gave.
+  private func engine() -> [String] {
+    var table = TextTable([
+      .init(title: "pages of", isNumber: false), .init(title: "a machine of this host gives", isNumber: true),
+      .init(title: "frames moved", isNumber: true), .init(title: "dropped", isNumber: true),
+    ])
+    for prediction in predictions.reversed() {
+      table.add(["\(prediction.size)", "\(prediction.count)", "\(prediction.moved)", "\(prediction.dropped)"])
     }
     return table.lines()
   }
