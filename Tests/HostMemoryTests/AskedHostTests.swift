@@ -132,7 +132,7 @@ import Testing
       pages.append(start)
     }
     machine.zones.takeEveryBlock(
-      order, in: machine.zones.list(of: NodeID(0)), .unmovable, ContiguousPolicy(), with: context
+      order, in: machine.zones.list(for: FrameRequest(.movable, node: NodeID(0))), .unmovable, ContiguousPolicy(), with: context
     ) { _, folio in pages.append(folio.head) }
     try machine.checkInvariants()
     // The kernel was asked for four and gave four: three of the highest zone, one of the one below.
