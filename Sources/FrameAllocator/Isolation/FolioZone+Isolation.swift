@@ -45,28 +45,38 @@ extension FolioZone {
 
   /// Takes what is free in the tree inside an isolated range.
   public borrowing func sweep(_ range: FrameRange) {
-    forEachFreeRun(in: range, of: cache.tree) { run in
-      // Somebody else may take it first; then it is no longer free.
-      guard (try? cache.tree.claim(run)) != nil else { return }
-      cache.count(given: -Int64(run.count.rawValue))
-      captureAll(run)
-    }
+    takeFree(in: range, of: cache.tree) { cache.count(given: -Int64($0.count.rawValue)) }
     for index in 0..<areas.count {
       let area = unsafe areas.area(index)
-      forEachFreeRun(in: unsafe range.intersection(area.pointee.range), of: unsafe area.pointee.tree) { run in
-        guard unsafe (try? area.pointee.tree.claim(run)) != nil else { return }
-        captureAll(run)
-      }
+      takeFree(in: unsafe range.intersection(area.pointee.range), of: unsafe area.pointee.tree) { _ in }
     }
   }
 
-  private borrowing func forEachFreeRun(
-    in range: FrameRange, of tree: borrowing FreeTree, _ body: (FrameRange) -> Void
+  /// Takes what is free in a tree, in runs as long as they come: the longer, the fewer blocks hold them.
+  private borrowing func takeFree(
+    in range: FrameRange, of tree: borrowing FreeTree, _ taken: (FrameRange) -> Void
   ) {
-    var rest = range
-    while let run = tree.firstFreeRun(in: rest) {
-      body(run)
-      rest = FrameRange(start: run.end, end: rest.end)
+    func take(_ run: FrameRange) -> Bool {
+      guard (try? tree.claim(run)) != nil else { return false }
+      taken(run)
+      captureAll(run)
+      return true
+    }
+    // The tree tells of a leaf at a time.
+    var next = tree.firstFreeRun(in: range)
+    while var run = next {
+      next = tree.firstFreeRun(in: FrameRange(start: run.end, end: range.end))
+      while let more = next, more.start == run.end {
+        run = FrameRange(start: run.start, end: more.end)
+        next = tree.firstFreeRun(in: FrameRange(start: run.end, end: range.end))
+      }
+      guard !take(run) else { continue }
+      // Somebody else took of it first; the rest is still to be had.
+      var parts = run
+      while let part = tree.firstFreeRun(in: parts) {
+        _ = take(part)
+        parts = FrameRange(start: part.end, end: run.end)
+      }
     }
   }
 

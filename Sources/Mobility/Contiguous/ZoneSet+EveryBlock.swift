@@ -24,6 +24,11 @@ extension ZoneSet {
         var plan = plan(candidate, in: index, policy, stopsAtFirst: true)
         guard plan.isPossible else { return refused(plan) }
         guard accepts(plan) else { return }
+        // What is free needs no isolation.
+        if plan.kind == .free, let folio = try? self[index].claimFolio(at: candidate.start, order: order, mobility, kind: kind) {
+          self[index].setPageblocks(of: candidate, to: mobility)
+          return body(plan, folio)
+        }
         do throws(ContiguousError) {
           try take(plan, policy, with: context, { true })
         } catch {
