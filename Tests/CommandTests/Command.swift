@@ -32,9 +32,13 @@ struct Command {
     if isUnprivileged, getuid() == 0 {
       process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
       let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
-      // The build folder may be root's alone.
+      // The build folder may be root's alone. Another process copies: a descriptor open for writing here would be inherited
+      // by whatever a concurrent test is just starting, and a file that is open for writing cannot be run.
       let copy = try TemporaryFolder()
-      try FileManager.default.copyItem(atPath: binary.path, toPath: copy.path + "/megalith")
+      let copying = try Process.run(
+        URL(fileURLWithPath: "/bin/cp"), arguments: [binary.path, copy.path + "/megalith"])
+      copying.waitUntilExit()
+      try #require(copying.terminationStatus == 0)
       defer { withExtendedLifetime(copy) {} }
       process.arguments = drop + [copy.path + "/megalith"] + arguments
       return try outcome(of: process, environment)
