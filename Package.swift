@@ -20,6 +20,10 @@ var targets: [Target] = [
   .target(
     name: "Mobility", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents"],
     swiftSettings: core),
+  .target(
+    name: "HugePools",
+    dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility"],
+    swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
@@ -28,6 +32,7 @@ var products: [Product] = [
   .library(name: "FrameAllocator", targets: ["FrameAllocator"]),
   .library(name: "FrameContents", targets: ["FrameContents"]),
   .library(name: "Mobility", targets: ["Mobility"]),
+  .library(name: "HugePools", targets: ["HugePools"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -105,6 +110,13 @@ if !isEmbedded {
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena", "Megalith",
         "TestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "HugePoolsTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "HostArena",
+        "Megalith", "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -8,7 +8,7 @@ public enum FolioZoneFault: Error, Hashable, Sendable {
   case heads(HeadMapFault)
   /// A frame of a folio is free.
   case freeInsideFolio(FrameNumber)
-  /// A folio's head has no reference, or no descriptor.
+  /// A folio's head has no descriptor, or no reference though it is not a huge pool's.
   case headWithoutReference(FrameNumber)
   /// Two folios overlap.
   case overlap(FrameNumber)
@@ -33,10 +33,12 @@ extension FolioZone {
     var held = FrameCount.zero
     var place = zone.start
     while let head = heads.next(from: place) {
-      guard let descriptor = unsafe table.descriptor(head), unsafe descriptor.pointee.counts.references > 0 else {
+      guard let descriptor = unsafe table.descriptor(head) else { throw .headWithoutReference(head) }
+      let shape = unsafe descriptor.pointee.shape
+      guard unsafe descriptor.pointee.counts.references > 0 || shape.kind == .hugePool else {
         throw .headWithoutReference(head)
       }
-      let range = FrameRange(blockAt: head, order: unsafe descriptor.pointee.shape.order)
+      let range = FrameRange(blockAt: head, order: shape.order)
       guard zone.contains(range) else { throw .overlap(head) }
       if let next = heads.next(from: head + FrameCount(1), below: range.end) { throw .overlap(next) }
       if let free = cache.tree.firstFree(in: range) { throw .freeInsideFolio(free) }

@@ -38,10 +38,14 @@ extension FolioZone {
 
   /// Gives back a reference to the folio at `head`; who gives the last one frees it. Traps where there was none.
   ///
+  /// A page of a huge pool goes to its pool, which finds it at its next step: see ``parkPoolPages()``.
+  ///
   /// Linux: `folio_put`.
   public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
     guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a frame without descriptor was put") }
-    if unsafe descriptor.pointee.give(.references(1)) { unsafe give(back: head, descriptor, on: cpu) }
+    guard unsafe descriptor.pointee.give(.references(1)) else { return }
+    if unsafe descriptor.pointee.shape.kind == .hugePool, parked.isOn { return unsafe parked.push(head, descriptor) }
+    unsafe give(back: head, descriptor, on: cpu)
   }
 
   /// Takes a folio apart into folios of `order`; each gets one reference, the caller's.

@@ -23,6 +23,7 @@ public struct FolioZone: ~Copyable, Sendable {
   let tally: PageblockTally
   let marks: ZoneMarks
   let areas: AreaList
+  let parked: ParkedPages
 
   /// Storage for a zone: parts aligned to 64 bytes, zero, and in place until the zone's last use.
   @unsafe public struct Storage {
@@ -55,7 +56,7 @@ public struct FolioZone: ~Copyable, Sendable {
   private static func parts(_ frames: FrameCount, _ cpus: UInt32, _ pageblock: Order) -> [Int] {
     [
       FreeTree.storageBytes(for: frames), CPUCache.storageBytes(cpus: cpus), HeadMap.storageBytes(for: frames),
-      PageblockMap.storageBytes(for: frames, order: max(pageblock, PageblockMap.smallestOrder)), ByteCount(192),
+      PageblockMap.storageBytes(for: frames, order: max(pageblock, PageblockMap.smallestOrder)), ByteCount(256),
     ].map { Int($0.aligned(to: ByteCount(64), .up).rawValue) }
   }
 
@@ -84,6 +85,7 @@ public struct FolioZone: ~Copyable, Sendable {
     tally = unsafe PageblockTally(storage.words)
     marks = unsafe ZoneMarks(storage.words + 64)
     areas = unsafe AreaList(storage.words + 128)
+    parked = unsafe ParkedPages(storage.words + 192)
     self.policy = policy
     self.zone = zone
     self.index = index

@@ -134,6 +134,12 @@ extension ZoneSet {
     return zone
   }
 
+  /// Freezes a folio that nobody but the caller owns. See ``FolioZone/freeze(_:as:)``.
+  public borrowing func freeze(_ folio: consuming Folio, as kind: FrameKind) -> FrameNumber {
+    let zone = folio.zone
+    return self[zone].freeze(folio, as: kind)
+  }
+
   /// Gives back what all caches keep.
   public borrowing func drain() {
     for index in indices { self[index].drain() }

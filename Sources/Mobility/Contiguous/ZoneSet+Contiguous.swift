@@ -187,6 +187,13 @@ extension ZoneSet {
         }
         let part = place.frames.intersection(plan.range)
         switch error {
+        case .gone where isFreePoolPage(place):
+          // In passing from a user to its pool, or from there; or a pool that no other page is to be had for.
+          if context.owner.replaceFree(place, in: self, on: context.cpu) {
+            moved += place.frames.count
+          } else {
+            obstacles.add(.busy, part)
+          }
         case .gone: break
         case .busy: obstacles.add(.busy, part)
         case .notOwned: obstacles.add(.notOwned, part)
@@ -196,5 +203,13 @@ extension ZoneSet {
       }
     }
     return false
+  }
+
+  /// Whether a page of a huge pool is there that nobody refers to.
+  private borrowing func isFreePoolPage(_ place: FolioPlace) -> Bool {
+    guard let found = try? folio(containing: place.head), found == place, let head = unsafe table.descriptor(place.head) else {
+      return false
+    }
+    return unsafe head.pointee.shape.kind == .hugePool && head.pointee.counts.isZero
   }
 }

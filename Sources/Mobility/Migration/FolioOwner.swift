@@ -36,12 +36,21 @@ public protocol FolioOwner {
   ///
   /// Linux: `try_split_folio` in `migrate_pages`.
   func canSplit(_ folio: FolioPlace) -> Bool
+
+  /// Frees a page of a huge pool that nobody uses, and puts one from elsewhere in its place; its frames go to the isolation that they
+  /// lie in. Asked where such a page has no references, so that it cannot be moved. The default has no pools.
+  ///
+  /// - Returns: false where the page is no free one of a pool's, or there is no other for its place; nothing has changed then.
+  ///
+  /// Linux: `alloc_and_dissolve_hugetlb_folio`.
+  func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool
 }
 
 extension FolioOwner {
   public func canDrop(_ folio: FolioPlace) -> Bool { false }
   public func drop(_ folio: FolioPlace) { preconditionFailure("a folio was dropped whose owner drops none") }
   public func canSplit(_ folio: FolioPlace) -> Bool { false }
+  public func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool { false }
 }
 
 /// What a move needs beside the zones.
