@@ -39,15 +39,19 @@ import Synchronization
 
   /// Returns when every read section that was entered before the call has been left.
   func waitForReaders(_ storage: some MemmapStorage) {
+    waitForReaders(barrier: { storage.barrier() }, pause: { storage.pause() })
+  }
+
+  func waitForReaders(barrier: () -> Void, pause: () -> Void) {
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    storage.barrier()
+    barrier()
     for cpu in 0..<count {
       let before = words.load(cpu * ReadCounters.wordsPerCPU)
       guard before & ReadCounters.depthMask != 0 else { continue }
       while true {
         let now = words.load(cpu * ReadCounters.wordsPerCPU)
         if now & ReadCounters.depthMask == 0 || now >> 16 != before >> 16 { break }
-        storage.pause()
+        pause()
       }
     }
   }
@@ -65,5 +69,16 @@ extension FrameTable {
     readers.enter(cpu)
     defer { readers.leave(cpu) }
     return try body()
+  }
+
+  /// Returns when every read section that was entered before the call has been left: what nobody can find any more may then be
+  /// freed. Not inside a read section.
+  ///
+  /// - Parameters:
+  ///   - barrier: see ``MemmapStorage/barrier()``.
+  ///   - pause: lets others run.
+  /// Linux: `synchronize_rcu`; for page tables `tlb_remove_table`.
+  public func waitForReaders(barrier: () -> Void, pause: () -> Void) {
+    readers.waitForReaders(barrier: barrier, pause: pause)
   }
 }

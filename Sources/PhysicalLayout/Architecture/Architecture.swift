@@ -25,6 +25,9 @@ public struct Architecture: Hashable, Sendable {
   /// Sizes above the base page that the kernel offers as huge pages, smallest first.
   public var hugeSizes: [PageSize]
 
+  /// Address bits that each level of page tables resolves, lowest level first. Linux: `PTRS_PER_PTE` and its like.
+  public var tableBits: [UInt8]
+
   /// Zones from the lowest, without the movable one. Zones may be empty.
   public var zones: [ZoneLimit]
 
