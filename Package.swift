@@ -24,6 +24,10 @@ var targets: [Target] = [
     name: "HugePools",
     dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility"],
     swiftSettings: core),
+  .target(
+    name: "AddressSpaces",
+    dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools"],
+    swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
@@ -33,6 +37,7 @@ var products: [Product] = [
   .library(name: "FrameContents", targets: ["FrameContents"]),
   .library(name: "Mobility", targets: ["Mobility"]),
   .library(name: "HugePools", targets: ["HugePools"]),
+  .library(name: "AddressSpaces", targets: ["AddressSpaces"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -55,7 +60,10 @@ if !isEmbedded {
       swiftSettings: common),
     .target(
       name: "Megalith",
-      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HostArena"],
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
+        "HostArena",
+      ],
       swiftSettings: common),
     .target(
       name: "HostMemory",
@@ -117,6 +125,13 @@ if !isEmbedded {
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "HostArena",
         "Megalith", "TestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "AddressSpacesTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
+        "HostArena", "Megalith", "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -34,7 +34,7 @@ import Testing
       machine.free(folio)
     }
     #expect(tooLarge == .aboveTopOrder(Order(18), top: Order(10)))
-    machine.adoptBootPages { _, _, folio in machine.free(folio) }
+    machine.memory.pools.drain(zones: machine.zones, on: CPUIndex(0))
     let left = try machine.checkInvariants()
     #expect(left == .zero)
   }

@@ -32,7 +32,7 @@ struct PropertyOracle {
   private(set) var heads: [FrameNumber] = []
   private(set) var claims: [FrameRange] = []
 
-  init(_ machine: borrowing Machine<some MemmapStorage>) {
+  init(_ machine: borrowing Machine<some MachineStorage>) {
     zones = machine.zones.descriptions
     let end = zones.reduce(FrameNumber.zero) { max($0, $1.span.end) }
     states = Array(repeating: State.outside.rawValue, count: Int(end.rawValue))

@@ -1,5 +1,5 @@
 public import FrameAllocator
-public import FrameContents
+import FrameContents
 public import FrameMap
 public import MemoryUnits
 public import Mobility
@@ -8,8 +8,8 @@ extension Machine {
   /// What moving folios of `owner` needs.
   public func migration<Owner>(
     of owner: Owner, on cpu: CPUIndex = CPUIndex(0)
-  ) -> MigrationContext<Owner, PortableMover> {
-    MigrationContext(owner: owner, contents: contents, mover: PortableMover.self, cpu: cpu)
+  ) -> MigrationContext<Owner, Storage.Mover> {
+    MigrationContext(owner: owner, contents: contents, mover: Storage.Mover.self, cpu: cpu)
   }
 
   /// A folio of any order. See ``FrameAllocator/ZoneSet/contiguousBlock(_:_:_:kind:with:shouldGoOn:)``.

@@ -1,3 +1,4 @@
+public import AddressSpaces
 public import FrameAllocator
 public import FrameMap
 public import MemoryUnits
@@ -6,6 +7,8 @@ public import MemoryUnits
 public enum MachineFault: Error, Hashable, Sendable {
   case map(FrameMapInconsistency)
   case zone(ZoneIndex, FolioZoneFault)
+  /// Address spaces, huge pools.
+  case memory(MemoryFault)
   /// The zone has other frames than its memory less what the boot kept.
   case managed(ZoneIndex, said: FrameCount, counted: FrameCount)
 }
@@ -26,6 +29,7 @@ extension Machine {
         throw .managed(index, said: zones[index].managed, counted: given)
       }
     }
+    do { try memory.checkInvariants() } catch { throw .memory(error) }
     return held
   }
 }

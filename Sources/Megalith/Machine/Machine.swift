@@ -1,7 +1,9 @@
+public import AddressSpaces
 public import FrameAllocator
 public import FrameContents
 public import FrameMap
 public import HostArena
+import HugePools
 public import MemoryUnits
 public import PhysicalLayout
 
@@ -25,13 +27,14 @@ public enum MachineError: Error, Hashable, Sendable {
 /// ``snapshot()`` are exact while nobody else is at work.
 ///
 /// Linux: `start_kernel` up to `mm_core_init`.
-public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
+public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
   public let layout: BootLayout
   public let policy: MachinePolicy
   /// What never reached the zones.
   public let boot: BootMemory
   public let map: FrameMap<Storage>
-  public let zones: ZoneSet
+  /// Zones, huge pools, and address spaces.
+  public let memory: VirtualMemory<Storage.Mover>
   /// Where the frames' bytes are; nil for a machine that is metadata only.
   public let contents: DirectMap?
 
@@ -109,7 +112,15 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
     self.boot = boot
     self.contents = contents
     self.map = map
-    self.zones = zones
+    let pause: @Sendable () -> Void = { storage.pause() }
+    let pools = HugePools(
+      sizes: layout.architecture.hugeSizes, baseShift: layout.architecture.baseShift, nodes: zones.nodes,
+      policy: policy.hugePools,
+      pause: pause)
+    let tables = TableMemory(layout, contents, storage)
+    memory = VirtualMemory(
+      zones: zones, pools: pools, shape: TableShape(layout.architecture, extraLevel: policy.extraTableLevel), contents: contents,
+      tables: tables.map, barrier: { storage.barrier() }, pause: pause, release: { tables.release() })
   }
 
   /// Linux: `init_per_zone_wmark_min`, `khugepaged`'s start.
@@ -180,10 +191,14 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
         guard let zone = zones.zone(of: head),
           let folio = try? zones[zone].claimFolio(at: head, order: order, .unmovable, kind: .hugePool)
         else { preconditionFailure("a boot-time huge page is not free memory of one zone") }
-        // From here on it is known by its frame, until a pool adopts it.
-        _ = consume folio
+        memory.pools.adopt(folio, pages.size, on: pages.node, zones: zones)
       }
     }
+  }
+
+  /// The zones of the memory.
+  public var zones: ZoneSet {
+    _read { yield memory.zones }
   }
 
   // MARK: Frames
@@ -200,18 +215,6 @@ public struct Machine<Storage: MemmapStorage>: ~Copyable, Sendable {
   /// Gives a folio back. See ``ZoneSet/free(_:on:)``.
   public borrowing func free(_ folio: consuming Folio, on cpu: CPUIndex = CPUIndex(0)) {
     zones.free(folio, on: cpu)
-    checkStep()
-  }
-
-  /// Takes boot-time huge pages over from the boot: each is freed, or becomes somebody's.
-  ///
-  /// - Parameter body: gets the pages that nobody took over yet, by size and node in the order of the command line.
-  public borrowing func adoptBootPages(_ body: (PageSize, NodeID, consuming Folio) -> Void) {
-    for pages in boot.hugePages {
-      for head in pages.frames {
-        if let folio = try? zones.adopt(head) { body(pages.size, pages.node, folio) }
-      }
-    }
     checkStep()
   }
 

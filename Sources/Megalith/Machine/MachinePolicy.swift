@@ -1,5 +1,6 @@
-import FrameAllocator
-import MemoryUnits
+public import FrameAllocator
+public import HugePools
+public import MemoryUnits
 
 /// What a machine's owner decides about it.
 public struct MachinePolicy: Hashable, Sendable {
@@ -35,6 +36,9 @@ public struct MachinePolicy: Hashable, Sendable {
   /// Nodes whose zones unmovable requests try last. See ``ZoneDescription/prefersMovable``.
   public var nodesForMovable: Set<NodeID> = []
   public var memmap = MemmapPlacement.accounted
+  public var hugePools = HugePoolPolicy()
+  /// Bits of one more level of page tables than the architecture's usual ones: 9 for five levels on x86_64.
+  public var extraTableLevel: UInt8?
   /// Whether the machine recounts itself after each of its own operations: slow, for tests and for chasing a fault.
   public var checksEveryStep = false
 

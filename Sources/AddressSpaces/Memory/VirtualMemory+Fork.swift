@@ -1,0 +1,87 @@
+import FrameAllocator
+import FrameMap
+import HugePools
+public import MemoryUnits
+import Synchronization
+
+extension VirtualMemory {
+  /// Makes a space that has what `space` has: objects shared as they are, private pages shared until one of the two writes. Pages that
+  /// are pinned stay the parent's own; the child gets copies at once.
+  ///
+  /// Reservations of private huge pages stay with the parent.
+  ///
+  /// - Throws: `.outOfMemory`, `.noHugePage`; there is no child then, and the parent has lost nothing.
+  /// - Complexity: O(mappings + pages mapped privately or huge). Linux: `dup_mmap`, `copy_page_range`.
+  public func fork(_ space: AddressSpace, on cpu: CPUIndex) throws(MappingError) -> AddressSpace {
+    let child: AddressSpace
+    do throws(FaultError) {
+      child = try makeSpace(node: space.node, on: cpu)
+    } catch {
+      throw MappingError(error, in: VirtualRange(start: VirtualAddress(0), end: VirtualAddress(0)))
+    }
+    do throws(FaultError) {
+      try space.state.withLock { (parent: inout AddressSpace.State) throws(FaultError) in
+        precondition(!parent.isDestroyed, "a space that was destroyed")
+        // Others may meet the child through families and objects; they do not wait for it.
+        try child.state.withLock { (state: inout AddressSpace.State) throws(FaultError) in
+          for mapping in parent.mappings.all where !mapping.marks.contains(.dontFork) {
+            try copy(mapping, of: space, parent.mappings, to: child, &state, on: cpu)
+          }
+        }
+      }
+    } catch {
+      destroy(child, on: cpu)
+      throw MappingError(error, in: VirtualRange(start: VirtualAddress(0), end: VirtualAddress(0)))
+    }
+    return child
+  }
+
+  private func copy(
+    _ mapping: Mapping, of parent: AddressSpace, _ mappings: MappingList, to child: AddressSpace,
+    _ state: inout AddressSpace.State,
+    on cpu: CPUIndex
+  ) throws(FaultError) {
+    var mine = mapping
+    mine.consumed = ReservationMap()
+    mine.marks.remove(.ownsReservations)
+    enter(mine, child)
+    state.mappings.insert(mine)
+    // What an object has the child finds there; huge pages are worth the entry.
+    guard !mapping.marks.contains(.wipeOnFork), !mapping.isShared || mapping.isHuge else { return }
+    let held = [HeldSpace(space: parent, mappings: mappings), HeldSpace(space: child, mappings: state.mappings)]
+    try walk.forEachLeaf(parent.root, in: mapping.range, unit: mapping.leaf.size.bytes) { place, _ throws(FaultError) in
+      try copy(place, mapping, to: child, holding: held, on: cpu)
+    }
+  }
+
+  private func copy(
+    _ place: EntryPlace, _ mapping: Mapping, to child: AddressSpace, holding held: [HeldSpace], on cpu: CPUIndex
+  ) throws(FaultError) {
+    let leaf = mapping.leaf
+    // The table comes first: what may fail must not leave an entry changed.
+    let target = try self.place(for: place.address, leaf.level, in: child, on: cpu)
+    let entry = settled(place)
+    let descriptor = unsafe descriptor(entry.frame)
+    let isCopied = unsafe !mapping.isShared && isPrivate(descriptor, mapping)
+    if isCopied, entry.has(.pinnable) {
+      // First nobody can pin the page any more by the fast way, which looks at the entry again after it took its pin; then the pins are
+      // counted. Either it sees the entry changed, or its pin is seen here.
+      change(place, leaf) { $0.removing([.pinnable, .writable]) }
+      atomicMemoryFence(ordering: .sequentiallyConsistent)
+      if unsafe descriptor.pointee.counts.pins > 0 {
+        // Whatever comes of it, the parent's page is its own again.
+        defer { change(place, leaf) { $0.adding(entry.marks.intersection([.pinnable, .writable])) } }
+        let index = mapping.index(of: place.address)
+        let head = try newPage(
+          leaf, mapping.placement, index, isReserved: false, subpool: mapping.object?.subpool, holding: held, on: cpu)
+        copyContents(of: settled(place).frame, to: head, leaf)
+        own(head, mapping, index)
+        map(head, at: target, leaf, entry.marks.subtracting(.inRun))
+        return
+      }
+    }
+    unsafe descriptor.pointee.take(.references(1))
+    unsafe _ = descriptor.pointee.mapCount.wrappingAdd(1, ordering: .acquiringAndReleasing)
+    map(entry.frame, at: target, leaf, settled(place).marks.subtracting(.inRun))
+  }
+}

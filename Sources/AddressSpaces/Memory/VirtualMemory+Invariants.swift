@@ -1,0 +1,178 @@
+import FrameAllocator
+import FrameMap
+public import HugePools
+public import MemoryUnits
+import Synchronization
+
+/// What the books of address spaces disagree about.
+public enum MemoryFault: Error, Hashable, Sendable {
+  case pools(HugePoolFault)
+  /// Two mappings of a space overlap, are out of order, or are not whole pages.
+  case mappings(VirtualRange)
+  /// An entry leads somewhere where nothing is mapped, or is of another size than its mapping, or allows more.
+  case entry(VirtualAddress)
+  /// A table says that other than that many of its entries are in use.
+  case table(FrameNumber, said: EntryCount, counted: EntryCount)
+  /// A page is mapped other than so many times.
+  case mapCount(FrameNumber, said: UInt32, counted: UInt32)
+  /// A page has fewer references than entries, objects and pins hold.
+  case references(FrameNumber, FrameCounts, atLeast: UInt32)
+  /// A page that is mapped, or an object's, names another owner.
+  case owner(FrameNumber)
+  /// Mappings and objects have other than that many pages reserved.
+  case reservations(PageSize, said: PageCount, counted: PageCount)
+  /// A move has not ended.
+  case moving(FrameNumber)
+}
+
+/// Something that a page is held by.
+private struct Holding {
+  let head: FrameNumber
+  let owner: OwnerNumber
+  let isMapping: Bool
+}
+
+extension VirtualMemory {
+  /// Recounts everything from scratch: entries against map counts and references, tables, reservations against mappings and objects.
+  /// Only while nobody else is at work.
+  ///
+  /// - Returns: frames of page tables, and of pages that spaces map or objects have.
+  /// - Throws: the first difference.
+  /// - Complexity: O(entries of tables + pages of objects and pools).
+  @discardableResult public borrowing func checkInvariants() throws(MemoryFault) -> FrameCount {
+    var subpools: [Subpool] = []
+    var holdings: [Holding] = []
+    var frames = FrameCount.zero
+    var reserved = pools.sizes.map { _ in PageCount.zero }
+    let (spaces, owners, moves) = books.state.withLock { ($0.spaces, $0.owners, $0.moves) }
+    if let move = moves.first { throw .moving(move.head) }
+    for space in spaces {
+      let mappings = space.state.withLock { $0.mappings }
+      try check(mappings, &reserved)
+      frames += try check(space.root, shape.levels.below, VirtualAddress(0), mappings, &holdings)
+    }
+    for case .object(let object)? in owners {
+      try check(object, &reserved, &holdings)
+      if let subpool = object.subpool, !subpools.contains(where: { $0 === subpool }) { subpools.append(subpool) }
+    }
+    for (place, size) in pools.sizes.enumerated() {
+      var counted = reserved[place]
+      for subpool in subpools where subpool.size == size { counted += subpool.kept }
+      guard counted == pools.counts(size).reserved else {
+        throw .reservations(size, said: pools.counts(size).reserved, counted: counted)
+      }
+    }
+    frames += try check(&holdings)
+    do throws(HugePoolFault) { try pools.checkInvariants(zones: zones, subpools: subpools) } catch { throw .pools(error) }
+    return frames
+  }
+
+  private func check(_ mappings: MappingList, _ reserved: inout [PageCount]) throws(MemoryFault) {
+    var end = VirtualAddress(0)
+    for mapping in mappings.all {
+      let size = mapping.leaf.size.bytes
+      guard mapping.range.start >= end, !mapping.range.isEmpty, mapping.range.start.isAligned(to: size),
+        mapping.range.end.isAligned(to: size), mapping.isShared == (mapping.family == nil)
+      else { throw .mappings(mapping.range) }
+      end = mapping.range.end
+      if mapping.marks.contains(.ownsReservations), let place = pools.sizes.firstIndex(of: mapping.leaf.size) {
+        reserved[place] += mapping.pages - mapping.consumed.count(in: mapping.indices)
+      }
+    }
+  }
+
+  /// Recounts a table and those below; returns their frames.
+  private func check(
+    _ table: FrameNumber, _ level: TableLevel, _ start: VirtualAddress, _ mappings: MappingList, _ holdings: inout [Holding]
+  ) throws(MemoryFault) -> FrameCount {
+    var frames = shape.tableOrder(level).frames
+    var used = EntryCount.zero
+    for index in 0..<shape.entries(level).rawValue {
+      let address = start + shape.span(level) * index
+      let place = EntryPlace(table: table, index: EntryIndex(index), level: level, address: address)
+      let entry = walk.load(place)
+      switch entry.kind {
+      case .none: continue
+      case .table:
+        guard level > TableLevel(0) else { throw .entry(address) }
+        frames += try check(entry.frame, level.below, address, mappings, &holdings)
+      case .moving: throw .entry(address)
+      case .leaf: try check(entry, place, mappings, &holdings)
+      }
+      used += EntryCount(1)
+    }
+    guard walk.used(table) == used else { throw .table(table, said: walk.used(table), counted: used) }
+    guard unsafe descriptor(table).pointee.shape.kind == .pageTable else { throw .owner(table) }
+    return frames
+  }
+
+  private func check(
+    _ entry: PageEntry, _ place: EntryPlace, _ mappings: MappingList, _ holdings: inout [Holding]
+  ) throws(MemoryFault) {
+    guard let number = mappings.index(containing: place.address) else { throw .entry(place.address) }
+    let mapping = mappings[number]
+    let page = place.address.aligned(to: mapping.leaf.size.bytes, .down)
+    let offset = FrameCount(place.address - page, shape.baseShift, rounded: .down)
+    guard mapping.leaf.level == place.level, entry.has(.inRun) == (mapping.leaf.entries > EntryCount(1)),
+      entry.has(.readable) == mapping.protection.contains(.read) || !entry.has(.readable),
+      mapping.protection.contains(.write) || !entry.has(.writable), entry.frame >= FrameNumber(0) + offset
+    else { throw .entry(place.address) }
+    let head = entry.frame - offset
+    // Parts of a run lead on from its first.
+    guard head.isAligned(to: mapping.leaf.order.frames) else { throw .entry(place.address) }
+    guard offset == .zero else { return }
+    let word = unsafe OwnerNumber(rawValue: descriptor(head).pointee.privateWord.load(ordering: .relaxed))
+    guard word == mapping.family?.number || word == mapping.object?.number else { throw .owner(head) }
+    // What others see too must not be written.
+    if !mapping.isShared, entry.has(.writable) || entry.has(.pinnable),
+      unsafe descriptor(head).pointee.mapCount.load(ordering: .relaxed) != 1
+    {
+      throw .entry(place.address)
+    }
+    holdings.append(Holding(head: head, owner: word, isMapping: true))
+  }
+
+  private func check(
+    _ object: SharedObject, _ reserved: inout [PageCount], _ holdings: inout [Holding]
+  ) throws(MemoryFault) {
+    object.state.withLock { state in
+      var start = PageIndex(0)
+      while let (index, head) = state.pages.first(in: UnitRange(start: start, end: PageIndex(1 << 32))) {
+        holdings.append(Holding(head: head, owner: object.number, isMapping: false))
+        start = index + PageCount(1)
+      }
+      if let place = pools.sizes.firstIndex(of: object.pageSize), object.leaf.order > Order(0) {
+        reserved[place] += state.reservations.count.saturatingSubtracting(state.pages.count)
+      }
+    }
+  }
+
+  /// Compares what holds each page with what its descriptor says; returns the pages' frames.
+  private func check(_ holdings: inout [Holding]) throws(MemoryFault) -> FrameCount {
+    holdings.sort { $0.head < $1.head }
+    var frames = FrameCount.zero
+    var place = 0
+    while place < holdings.count {
+      let head = holdings[place].head
+      let owner = holdings[place].owner
+      var mappings: UInt32 = 0
+      var references: UInt32 = 0
+      while place < holdings.count, holdings[place].head == head {
+        guard holdings[place].owner == owner else { throw .owner(head) }
+        mappings += holdings[place].isMapping ? 1 : 0
+        references += 1
+        place += 1
+      }
+      let descriptor = unsafe descriptor(head)
+      let said = unsafe descriptor.pointee.mapCount.load(ordering: .relaxed)
+      guard said == mappings else { throw .mapCount(head, said: said, counted: mappings) }
+      let counts = unsafe descriptor.pointee.counts
+      guard counts.references >= references + counts.pins else {
+        throw .references(head, counts, atLeast: references + counts.pins)
+      }
+      guard unsafe descriptor.pointee.privateWord.load(ordering: .relaxed) == owner.rawValue else { throw .owner(head) }
+      frames += unsafe descriptor.pointee.shape.order.frames
+    }
+    return frames
+  }
+}

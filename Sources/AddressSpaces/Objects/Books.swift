@@ -1,0 +1,66 @@
+import FrameAllocator
+import MemoryUnits
+
+/// What a page's descriptor says of whose page it is; zero is nobody's.
+struct OwnerNumber: Hashable, Sendable {
+  let rawValue: UInt64
+}
+
+/// Whose pages there are.
+enum PageOwner: Sendable {
+  case family(AnonymousFamily)
+  case object(SharedObject)
+}
+
+/// A folio on its way to other frames: the entries that wait for it.
+struct Move: Sendable {
+  let head: FrameNumber
+  let owner: PageOwner
+  /// First entries of pages, with what they were.
+  var entries: [(place: EntryPlace, entry: PageEntry)]
+}
+
+/// All spaces, owners of pages and moves of a memory.
+///
+/// Descriptors name owners by number, and numbers are looked up here, so that who looks at a page of which he holds nothing finds its
+/// owner or none, never one that has gone.
+final class Books: Sendable {
+  struct State: Sendable {
+    var spaces: [AddressSpace] = []
+    /// By number less one.
+    var owners: [PageOwner?] = []
+    var free: [Int] = []
+    var moves: [Move] = []
+  }
+
+  let state: Guarded<State>
+
+  init(pause: @escaping @Sendable () -> Void) { state = Guarded(State(), pause: pause) }
+
+  /// Makes an owner and gives it a number.
+  func add<Owner>(_ make: (OwnerNumber) -> (Owner, PageOwner)) -> Owner {
+    state.withLock { state in
+      let place = state.free.popLast() ?? state.owners.count
+      if place == state.owners.count { state.owners.append(nil) }
+      let (owner, entry) = make(OwnerNumber(rawValue: UInt64(place) + 1))
+      state.owners[place] = entry
+      return owner
+    }
+  }
+
+  func remove(_ number: OwnerNumber) {
+    state.withLock { state in
+      let place = Int(number.rawValue) - 1
+      state.owners[place] = nil
+      state.free.append(place)
+    }
+  }
+
+  func owner(_ number: OwnerNumber) -> PageOwner? {
+    guard number.rawValue > 0 else { return nil }
+    return state.withLock { state in
+      let place = Int(number.rawValue) - 1
+      return place < state.owners.count ? state.owners[place] : nil
+    }
+  }
+}
