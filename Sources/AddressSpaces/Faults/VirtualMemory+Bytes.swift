@@ -1,3 +1,4 @@
+import FrameAllocator
 import FrameContents
 public import MemoryUnits
 

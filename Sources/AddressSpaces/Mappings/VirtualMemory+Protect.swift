@@ -1,3 +1,5 @@
+import FrameAllocator
+import HugePools
 public import MemoryUnits
 
 /// What a caller knows about how a range will be used, or wants done with it.

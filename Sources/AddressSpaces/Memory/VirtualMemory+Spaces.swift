@@ -1,3 +1,5 @@
+import FrameAllocator
+import FrameMap
 public import MemoryUnits
 import Synchronization
 

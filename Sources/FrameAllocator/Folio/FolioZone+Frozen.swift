@@ -1,4 +1,5 @@
 public import FrameMap
+import Synchronization
 public import MemoryUnits
 
 // Frozen folios: in somebody's keeping, with counts of zero, so that nobody can take a reference. Pools keep their free pages so.
