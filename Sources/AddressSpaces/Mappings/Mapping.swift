@@ -62,6 +62,9 @@ struct Mapping: Sendable {
   mutating func cut(at address: VirtualAddress) -> Mapping {
     var rest = self
     rest.offset = index(of: address)
+    // Each keeps what is its own: its neighbour's addresses may be mapped anew, and join it again.
+    rest.consumed.remove(UnitRange(start: offset, end: rest.offset))
+    consumed.remove(UnitRange(start: rest.offset, end: offset + pages))
     rest.range = VirtualRange(start: address, end: range.end)
     range = VirtualRange(start: range.start, end: address)
     return rest
