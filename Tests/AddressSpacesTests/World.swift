@@ -7,6 +7,7 @@ import Megalith
 import MemoryUnits
 import Mobility
 import PhysicalLayout
+import Synchronization
 import Testing
 
 /// A machine and what is done to its spaces, as tests say it.
@@ -61,11 +62,24 @@ final class World<Storage: MachineStorage>: Sendable {
 
   func check() throws { try machine.checkInvariants() }
 
+  /// What is held, for who looks for what was not given back.
+  private func left() -> String {
+    var text = ""
+    for index in machine.zones.indices {
+      machine.zones[index].forEachFolio(in: machine.zones[index].zone) { place, shape in
+        guard let descriptor = machine.zones.table.descriptor(place.head) else { return }
+        text += "\(place.head) order \(place.order) \(shape.kind) \(descriptor.pointee.counts) "
+        text += "mapped \(descriptor.pointee.mapCount.load(ordering: .relaxed)); "
+      }
+    }
+    return text
+  }
+
   /// Everything is given back: what is held is what was at the start.
   func finish() throws {
     machine.memory.pools.drain(zones: machine.zones, on: cpu)
     let held = try machine.checkInvariants()
-    #expect(held == .zero)
+    #expect(held == .zero, "\(left())")
     machine.zones.drain()
   }
 }

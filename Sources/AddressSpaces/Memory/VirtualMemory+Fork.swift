@@ -72,8 +72,16 @@ extension VirtualMemory {
         // Whatever comes of it, the parent's page is its own again.
         defer { change(place, leaf) { $0.adding(entry.marks.intersection([.pinnable, .writable])) } }
         let index = mapping.index(of: place.address)
-        let head = try newPage(
-          leaf, mapping.placement, index, isReserved: false, subpool: mapping.object?.subpool, holding: held, on: cpu)
+        let head: FrameNumber
+        do throws(FaultError) {
+          head = try newPage(
+            leaf, mapping.placement, index, isReserved: false, subpool: mapping.object?.subpool, holding: held, on: cpu)
+        } catch {
+          var doomed = DoomedTables()
+          prune(child, place.address, &doomed)
+          free(doomed, on: cpu)
+          throw error
+        }
         copyContents(of: settled(place).frame, to: head, leaf)
         own(head, mapping, index)
         map(head, at: target, leaf, entry.marks.subtracting(.inRun))
