@@ -14,7 +14,7 @@ extension HugePools {
   /// - Throws: `.noSuchSize`, `.notDemotable`, and `.inUse` where not one page can be had.
   /// - Complexity: O(parts). Linux: writing `demote`, `demote_pool_huge_page`.
   @discardableResult public borrowing func demote(
-    _ size: PageSize, to smaller: PageSize, count: PageCount, on node: NodeID? = nil, zones: borrowing ZoneSet, on cpu: CPUIndex
+    _ size: PageSize, to smaller: PageSize, count: PageCount, on node: NodeID?, zones: borrowing ZoneSet, on cpu: CPUIndex
   ) throws(HugePoolError) -> PageCount {
     let source = try checkedPlace(of: size)
     guard let target = sizes.firstIndex(of: smaller), smaller < size else { throw .notDemotable(from: size, to: smaller) }

@@ -50,6 +50,7 @@ extension HugePools {
   /// - Complexity: that of allocating and freeing. Linux: `alloc_and_dissolve_hugetlb_folio`.
   public borrowing func replaceFree(_ place: FolioPlace, zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
     collect(zones, on: cpu)
+    guard place.order > Order(0) else { return false }
     let table = zones.table
     let old = PoolPage(place.head, table)
     guard let pool = books.withLock({ _ in old.isFree ? old.pool : nil }), old.shape.order == place.order else { return false }

@@ -13,7 +13,7 @@ public enum HugePoolFault: Error, Hashable, Sendable {
   case surplus(PageSize, NodeID, surplus: PageCount, total: PageCount)
   /// More pages are promised than are free.
   case reserved(PageSize, reserved: PageCount, free: PageCount)
-  /// A free page is referenced, or one in use is not.
+  /// A free page is referenced.
   case references(FrameNumber)
   /// A page has another order than its pool's.
   case order(FrameNumber, Order)

@@ -1,0 +1,128 @@
+import FrameAllocator
+import FrameContents
+import FrameMap
+import HostArena
+import HugePools
+import Megalith
+import MemoryUnits
+import Mobility
+import PhysicalLayout
+import TestSupport
+import Testing
+
+/// A machine without contents, its pools, and a user who keeps pages and other folios by ticket. Each test ends with `finish()`.
+final class Estate: Sendable {
+  let machine: Machine<HostStorage>
+  let pools: HugePools
+  let ledger = FolioLedger()
+  let free: FrameCount
+
+  init(
+    _ layout: BootLayout, model: MemoryModel = .vmemmap, policy: MachinePolicy = MachinePolicy(),
+    pools poolPolicy: HugePoolPolicy = HugePoolPolicy(), commandLine: KernelCommandLine = KernelCommandLine()
+  ) throws {
+    machine = try Machine(layout, model: model, policy: policy, commandLine: commandLine)
+    free = machine.zones.freeFrames()
+    let architecture = layout.architecture
+    pools = HugePools(
+      sizes: architecture.hugeSizes, baseShift: architecture.baseShift, nodes: machine.zones.nodes, policy: poolPolicy
+    ) {}
+  }
+
+  convenience init(
+    nodes: [ByteCount], architecture: Architecture = .x86_64, model: MemoryModel = .vmemmap, processors: UInt32 = 1,
+    pools: HugePoolPolicy = HugePoolPolicy()
+  ) throws {
+    let total = nodes.reduce(.zero) { $0 + $1 }
+    // No more sections than there can be memory in: each recount goes over all of them.
+    var architecture = architecture
+    architecture.addressLimit = PhysicalAddress(0) + (total + .gibibytes(4)).aligned(to: .gibibytes(4), .up)
+    let memory = try PhysicalMemory(total: total, nodes: nodes.count == 1 ? [] : nodes, architecture: architecture)
+    var policy = MachinePolicy()
+    policy.processors = CPUIndexLimit(processors)
+    try self.init(try BootLayout(of: memory.boot()), model: model, policy: policy, pools: pools)
+  }
+
+  var zones: ZoneSet { _read { yield machine.zones } }
+  func context(_ cpu: CPUIndex = CPUIndex(0)) -> MigrationContext<EstateOwner, PortableMover> {
+    machine.migration(of: EstateOwner(estate: self), on: cpu)
+  }
+  func node(of frame: FrameNumber) -> NodeID? {
+    machine.zones.zone(of: frame).map { machine.zones.descriptions[Int($0.rawValue)].node }
+  }
+
+  // MARK: Pools
+
+  @discardableResult func resize(_ size: PageSize, _ count: UInt64, on nodes: [NodeID]? = nil) -> UInt64 {
+    pools.setSize(size, to: PageCount(count), on: nodes, zones: machine.zones, with: context()).rawValue
+  }
+  @discardableResult func resize(_ size: PageSize, _ count: UInt64, node: UInt32) -> UInt64 {
+    pools.setSize(size, to: PageCount(count), on: NodeID(node), zones: machine.zones, with: context()).rawValue
+  }
+  func reserve(_ count: UInt64, _ size: PageSize, _ subpool: Subpool? = nil) throws(HugePoolError) {
+    try pools.reserve(PageCount(count), size, subpool: subpool, zones: machine.zones, with: context())
+  }
+  func unreserve(_ count: UInt64, _ size: PageSize, _ subpool: Subpool? = nil) {
+    pools.unreserve(PageCount(count), size, subpool: subpool, zones: machine.zones, on: CPUIndex(0))
+  }
+  func take(
+    _ size: PageSize, reserved: Bool = false, _ placement: HugePlacement = .local(NodeID(0)), _ subpool: Subpool? = nil
+  ) throws(HugePoolError) -> FrameNumber {
+    let folio = try pools.take(
+      size, reserved: reserved, placement: placement, subpool: subpool, zones: machine.zones, with: context())
+    return folio.head
+  }
+  /// Ends the one reference of a page that `take` gave.
+  func putBack(_ head: FrameNumber, restoring: Bool = false) {
+    let isLast = machine.map.table.descriptor(head)?.pointee.give(.references(1))
+    #expect(isLast == true)
+    pools.putBack(head, restoringReservation: restoring, zones: machine.zones, on: CPUIndex(0))
+  }
+
+  /// The counters as a kernel lists them: size, free, reserved, surplus.
+  func expect(
+    _ size: PageSize, _ numbers: [UInt64], _ step: String, subpools: [Subpool] = [], at place: SourceLocation = #_sourceLocation
+  ) throws {
+    let counts = pools.counts(size)
+    let found = [counts.total, counts.free, counts.reserved, counts.surplus].map { $0.rawValue }
+    #expect(found == numbers, "\(step)", sourceLocation: place)
+    try pools.checkInvariants(zones: machine.zones, subpools: subpools)
+    try machine.checkInvariants()
+  }
+  func totals(_ size: PageSize) -> [UInt64] { machine.zones.nodes.map { pools.counts(size, on: $0).total.rawValue } }
+
+  /// Everything is back, and the books agree.
+  func finish(at place: SourceLocation = #_sourceLocation) throws {
+    for ticket in ledger.tickets { ledger.free(ticket, to: machine.zones, on: CPUIndex(0)) }
+    pools.drain(zones: machine.zones, on: CPUIndex(0))
+    for size in pools.sizes {
+      let counts = pools.counts(size)
+      #expect(counts.total == .zero && counts.reserved == .zero && counts.surplus == .zero, "\(size)", sourceLocation: place)
+    }
+    try pools.checkInvariants(zones: machine.zones)
+    machine.zones.drain()
+    let held = try machine.checkInvariants()
+    #expect(held == .zero, sourceLocation: place)
+    let left = machine.zones.freeFrames()
+    #expect(left == free, sourceLocation: place)
+  }
+}
+
+/// Moves what the ledger keeps, and tells the pools.
+struct EstateOwner: FolioOwner {
+  let estate: Estate
+
+  func detach(_ folio: FolioPlace) -> FrameCounts? { estate.ledger.detach(folio) }
+  func attach(_ folio: FolioPlace, to head: FrameNumber) {
+    estate.pools.didMove(folio, to: head, zones: estate.machine.zones)
+    estate.ledger.attach(folio, to: head)
+  }
+  func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
+    estate.pools.replaceFree(page, zones: zones, on: cpu)
+  }
+}
+
+extension PageSize {
+  static let m2 = PageSize(shift: PageShift(21))
+  static let g1 = PageSize(shift: PageShift(30))
+}
