@@ -16,6 +16,9 @@ final class Estate: Sendable {
   let pools: HugePools
   let ledger = FolioLedger()
   let free: FrameCount
+  /// Pages and other folios that moved, and free pages that were replaced.
+  let moved = Tally()
+  let replaced = Tally()
 
   init(
     _ layout: BootLayout, model: MemoryModel = .vmemmap, policy: MachinePolicy = MachinePolicy(),
@@ -116,9 +119,12 @@ struct EstateOwner: FolioOwner {
   func attach(_ folio: FolioPlace, to head: FrameNumber) {
     estate.pools.didMove(folio, to: head, zones: estate.machine.zones)
     estate.ledger.attach(folio, to: head)
+    if head != folio.head { estate.moved.add(1) }
   }
   func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
-    estate.pools.replaceFree(page, zones: zones, on: cpu)
+    guard estate.pools.replaceFree(page, zones: zones, on: cpu) else { return false }
+    estate.replaced.add(1)
+    return true
   }
 }
 
