@@ -1,6 +1,7 @@
 public import FrameMap
 import Synchronization
 public import MemoryUnits
+import Synchronization
 
 // Frozen folios: in somebody's keeping, with counts of zero, so that nobody can take a reference. Pools keep their free pages so.
 

@@ -18,6 +18,4 @@ public enum HugePoolError: Error, Hashable, Sendable {
   case notDemotable(from: PageSize, to: PageSize)
   /// Every free page of the pool is reserved, or none is free.
   case inUse(PageSize, free: PageCount, reserved: PageCount)
-  /// The caller did not want to go on.
-  case cancelled
 }

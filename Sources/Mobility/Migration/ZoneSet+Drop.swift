@@ -30,6 +30,11 @@ extension ZoneSet {
       throw .busy(folio.head, counts)
     }
     context.owner.drop(folio)
+    if unsafe head.pointee.shape.kind == .hugePool {
+      // Its pool's to free: the last reference goes as any other's does.
+      unsafe head.pointee.unfreeze(.references(1))
+      return put(folio.head, on: context.cpu)
+    }
     freeFrozen(folio.head, on: context.cpu)
   }
 
