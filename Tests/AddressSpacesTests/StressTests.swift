@@ -98,7 +98,8 @@ final class StressRun {
   }
 
   private func map(_ client: StressModel.Client) {
-    guard client.regions.count < 12, let size = sizes.randomElement(using: &random) else { return }
+    guard let size = sizes.randomElement(using: &random) else { return }
+    if client.regions.count >= 12, let old = client.regions.randomElement(using: &random) { drop(old.range, client) }
     let kind = [StressModel.Kind.anonymous, .shared, .privately].randomElement(using: &random) ?? .anonymous
     let pages = 1 + below(size == .gigantic ? 1 : size == .huge ? 4 : 12)
     let file = kind == .anonymous ? nil : file(size)

@@ -47,7 +47,7 @@ final class Estate: Sendable {
   }
 
   var zones: ZoneSet { _read { yield machine.zones } }
-  func context(_ cpu: CPUIndex = CPUIndex(0)) -> MigrationContext<EstateOwner, PortableMover> {
+  func context(_ cpu: CPUIndex = CPUIndex(0)) -> MigrationContext<EstateOwner, HostMover> {
     machine.migration(of: EstateOwner(estate: self), on: cpu)
   }
   func node(of frame: FrameNumber) -> NodeID? {

@@ -15,11 +15,13 @@ struct HeldSpace: Sendable {
 /// Entries wait for the end of a move, and who comes to one waits with the lock of his space in his hand; so neither ``detach(_:)``
 /// nor ``attach(_:to:)`` waits for such a lock: the one only tries, and the other needs none.
 ///
+/// It must not be kept longer than the memory that it is of.
+///
 /// Linux: `rmap_walk`, `try_to_migrate`, `remove_migration_ptes`.
 public struct SpaceOwner: FolioOwner, Sendable {
   let walk: TableWalk
   let books: Books
-  let pause: @Sendable () -> Void
+  let store: MemoryStore
   let held: [HeldSpace]
 
   public func detach(_ folio: FolioPlace) -> FrameCounts? {
@@ -61,6 +63,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
       return state.moves.remove(at: place)
     }
     if head != folio.head {
+      store.pools.didMove(folio, to: head, zones: store.zones)
       if case .object(let object) = move.owner, let new = unsafe walk.frames.descriptor(head) {
         let index = unsafe new.pointee.privateIndex.load(ordering: .relaxed)
         object.state.withLock { $0.pages[PageIndex(UInt64(index))] = head }
@@ -72,6 +75,10 @@ public struct SpaceOwner: FolioOwner, Sendable {
       }
     }
     settle(move, folio, at: head)
+  }
+
+  public func replaceFree(_ folio: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
+    store.pools.replaceFree(folio, zones: zones, on: cpu)
   }
 
   private func spaces(of owner: PageOwner) -> [AddressSpace] {

@@ -17,8 +17,7 @@ import Synchronization
 ///
 /// Linux: `mm/memory.c`, `mm/mmap.c`, `mm/hugetlb.c`, `mm/gup.c` as seen by system calls.
 public struct VirtualMemory<Mover: ContentMover>: ~Copyable, Sendable {
-  public let zones: ZoneSet
-  public let pools: HugePools
+  let store: MemoryStore
   public let shape: TableShape
   /// Where the frames' bytes are; nil for a machine that is metadata only.
   public let contents: DirectMap?
@@ -40,8 +39,7 @@ public struct VirtualMemory<Mover: ContentMover>: ~Copyable, Sendable {
     release: @escaping @Sendable () -> Void = {}
   ) {
     walk = TableWalk(shape: shape, frames: zones.table, words: tables)
-    self.zones = zones
-    self.pools = pools
+    store = MemoryStore(zones: zones, pools: pools)
     self.shape = shape
     self.contents = contents
     self.barrier = barrier
@@ -52,16 +50,24 @@ public struct VirtualMemory<Mover: ContentMover>: ~Copyable, Sendable {
 
   deinit { release() }
 
+  public var zones: ZoneSet {
+    _read { yield store.zones }
+  }
+
+  public var pools: HugePools {
+    _read { yield store.pools }
+  }
+
   /// What moving folios needs; spaces are their owner.
   ///
   /// - Parameter held: spaces whose locks the caller holds.
   func migration(on cpu: CPUIndex, holding held: [HeldSpace] = []) -> MigrationContext<SpaceOwner, Mover> {
     MigrationContext(
-      owner: SpaceOwner(walk: walk, books: books, pause: pause, held: held), contents: contents, mover: Mover.self, cpu: cpu)
+      owner: SpaceOwner(walk: walk, books: books, store: store, held: held), contents: contents, mover: Mover.self, cpu: cpu)
   }
 
   /// What moves folios of address spaces, for contiguous ranges, compaction and offline.
-  public var owner: SpaceOwner { SpaceOwner(walk: walk, books: books, pause: pause, held: []) }
+  public var owner: SpaceOwner { SpaceOwner(walk: walk, books: books, store: store, held: []) }
 
   func descriptor(_ frame: FrameNumber) -> DescriptorPointer {
     // Only frames that tables or objects lead to are asked for; these are folios of the zones.
@@ -99,5 +105,16 @@ public struct VirtualMemory<Mover: ContentMover>: ~Copyable, Sendable {
       entry = walk.load(place)
     }
     return entry
+  }
+}
+
+/// Zones and pools, where owners of folios find them too, which are copied.
+final class MemoryStore: Sendable {
+  let zones: ZoneSet
+  let pools: HugePools
+
+  init(zones: consuming ZoneSet, pools: consuming HugePools) {
+    self.zones = zones
+    self.pools = pools
   }
 }
