@@ -7,6 +7,7 @@ import Megalith
 import MemoryUnits
 import Mobility
 import PhysicalLayout
+import Synchronization
 import TestSupport
 import Testing
 
@@ -19,6 +20,8 @@ final class Estate: Sendable {
   /// Pages and other folios that moved, and free pages that were replaced.
   let moved = Tally()
   let replaced = Tally()
+  /// Done once, when the next folio has moved: what others do while somebody looks for a page.
+  let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(
     _ layout: BootLayout, model: MemoryModel = .vmemmap, policy: MachinePolicy = MachinePolicy(),
@@ -111,6 +114,28 @@ final class Estate: Sendable {
   }
 }
 
+extension Estate {
+  /// An estate of 128 MiB with one movable frame left in every block of 2 MiB, so that none is free: each page is had by moving.
+  static func scattered(_ search: HugePoolPolicy.Search) throws -> Estate {
+    var policy = HugePoolPolicy()
+    policy.search = search
+    let estate = try Estate(nodes: [.mebibytes(128)], pools: policy)
+    var blocks: [FolioPlace] = []
+    while let folio = try? estate.machine.allocate(Order(9), FrameRequest(.movable, urgency: .emergency)) {
+      blocks.append(FolioPlace(head: folio.head, order: folio.order))
+    }
+    for place in blocks {
+      var isFirst = true
+      try estate.machine.zones.split(try estate.machine.zones.adopt(place.head), to: Order(0)) { part in
+        if isFirst { _ = estate.ledger.keep(part) } else { estate.machine.free(part) }
+        isFirst = false
+      }
+    }
+    estate.machine.zones.drain()
+    return estate
+  }
+}
+
 /// Moves what the ledger keeps, and tells the pools.
 struct EstateOwner: FolioOwner {
   let estate: Estate
@@ -120,6 +145,11 @@ struct EstateOwner: FolioOwner {
     estate.pools.didMove(folio, to: head, zones: estate.machine.zones)
     estate.ledger.attach(folio, to: head)
     if head != folio.head { estate.moved.add(1) }
+    let others = estate.meanwhile.withLock { meanwhile in
+      defer { meanwhile = nil }
+      return meanwhile
+    }
+    others?()
   }
   func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
     guard estate.pools.replaceFree(page, zones: zones, on: cpu) else { return false }

@@ -11,35 +11,15 @@ import TestSupport
 import Testing
 
 @Suite struct PolicyTests {
-  /// One movable frame is left in every block of 2 MiB, so that none is free.
-  private func scattered(_ search: HugePoolPolicy.Search) throws -> Estate {
-    var policy = HugePoolPolicy()
-    policy.search = search
-    let estate = try Estate(nodes: [.mebibytes(128)], pools: policy)
-    var blocks: [FolioPlace] = []
-    while let folio = try? estate.machine.allocate(Order(9), FrameRequest(.movable, urgency: .emergency)) {
-      blocks.append(FolioPlace(head: folio.head, order: folio.order))
-    }
-    for place in blocks {
-      var isFirst = true
-      try estate.machine.zones.split(try estate.machine.zones.adopt(place.head), to: Order(0)) { part in
-        if isFirst { _ = estate.ledger.keep(part) } else { estate.machine.free(part) }
-        isFirst = false
-      }
-    }
-    estate.machine.zones.drain()
-    return estate
-  }
-
   @Test func whatIsTriedWhereNoBlockIsFree() throws {
-    let nothing = try scattered(.nothing)
+    let nothing = try Estate.scattered(.nothing)
     #expect(nothing.resize(.m2, .max) == 0)
     try nothing.finish()
-    let compaction = try scattered(.compaction)
+    let compaction = try Estate.scattered(.compaction)
     let compacted = compaction.resize(.m2, .max)
     #expect(compacted > 20 && compaction.moved.value > 20)
     try compaction.finish()
-    let ranges = try scattered(.contiguousRange)
+    let ranges = try Estate.scattered(.contiguousRange)
     // The watermarks keep nobody from contiguous ranges.
     let ranged = ranges.resize(.m2, .max)
     #expect(ranged >= compacted && ranges.moved.value > 20, "\(ranged), \(compacted)")
