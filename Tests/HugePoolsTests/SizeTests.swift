@@ -115,16 +115,6 @@ import Testing
     let memory = try PhysicalMemory(total: .gibibytes(8), nodes: [.gibibytes(4), .gibibytes(4)])
     let boot = memory.boot(commandLine: line)
     let estate = try Estate(try BootLayout(of: boot), commandLine: line)
-    // The machine's own pools have them; these are to.
-    estate.machine.memory.pools.drain(zones: estate.machine.zones, on: CPUIndex(0))
-    for pages in estate.machine.boot.hugePages {
-      for head in pages.frames {
-        let found = estate.machine.zones.zone(of: head)
-        let zone = try #require(found)
-        let folio = try estate.machine.zones[zone].claimFolio(at: head, order: Order(18), .unmovable, kind: .hugePool)
-        estate.pools.adopt(folio, pages.size, on: pages.node, zones: estate.machine.zones)
-      }
-    }
     try estate.expect(.g1, [3, 3, 0, 0], "adopted")
     #expect(estate.totals(.g1) == [2, 1])
     let head = try estate.take(.g1, .local(NodeID(1)))
