@@ -136,7 +136,10 @@ if !isEmbedded {
       swiftSettings: common),
     .testTarget(
       name: "RegressionTests",
-      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostArena", "Megalith", "TestSupport"],
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HugePools", "AddressSpaces", "HostArena", "Megalith",
+        "TestSupport",
+      ],
       swiftSettings: common),
     .testTarget(
       name: "HostMemoryTests",

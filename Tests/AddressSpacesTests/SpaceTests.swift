@@ -37,24 +37,4 @@ import Testing
     world.end(space)
     try world.finish()
   }
-
-  /// A part that was unmapped and mapped again joins its neighbours; pages that were used there before are not used now.
-  @Test func mappingsThatCameBackReserveAgain() throws {
-    let world = try World()
-    world.grow(.huge, to: 8)
-    let space = try world.space()
-    let whole = try world.map(.anonymous(.huge), .mebibytes(8), in: space)
-    for page in 0..<4 { try world.touch(whole.start + .mebibytes(2) * UInt64(page), .write, in: space) }
-    #expect(world.counters(.huge) == "8 4 0 0")
-    let middle = VirtualRange(start: whole.start + .mebibytes(2), count: .mebibytes(4))
-    try world.unmap(middle, in: space)
-    #expect(world.counters(.huge) == "8 6 0 0")
-    try world.map(.anonymous(.huge), .mebibytes(4), in: space) { $0.place = .at(middle.start) }
-    #expect(world.counters(.huge) == "8 6 2 0")
-    try world.check()
-    try world.unmap(whole, in: space)
-    #expect(world.counters(.huge) == "8 8 0 0")
-    world.end(space)
-    try world.finish()
-  }
 }

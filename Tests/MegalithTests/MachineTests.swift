@@ -175,6 +175,23 @@ extension FailingStorage: MachineStorage {
         """)
     #expect(snapshot.meminfo == "MemTotal:          65536 kB\nMemFree:           65528 kB\n")
     machine.free(held)
+    let before = snapshot.hugepages
+    #expect(
+      before == """
+        hugepages-1024kB
+          nr_hugepages            0
+          free_hugepages          0
+          resv_hugepages          0
+          surplus_hugepages       0
+          nr_overcommit_hugepages 0
+        hugepages-2097152kB
+          nr_hugepages            0
+          free_hugepages          0
+          resv_hugepages          0
+          surplus_hugepages       0
+          nr_overcommit_hugepages 0
+
+        """)
   }
 
   /// A descriptor without references under a folio: whoever recounts stops there.

@@ -33,6 +33,19 @@ extension MachineSnapshot {
       .map { left($0.0, 16) + right(String($0.1.rawValue >> 10), 8) + " kB\n" }.joined()
   }
 
+  /// The counters of each pool, under the names of the files in a kernel's folder of the size. Linux: `/sys/kernel/mm/hugepages`.
+  public var hugepages: String {
+    pools.map { pool in
+      let counts = pool.counts
+      let rows: [(String, PageCount)] = [
+        ("nr_hugepages", counts.total), ("free_hugepages", counts.free), ("resv_hugepages", counts.reserved),
+        ("surplus_hugepages", counts.surplus), ("nr_overcommit_hugepages", counts.overcommit),
+      ]
+      return "hugepages-\(pool.size.bytes.rawValue >> 10)kB\n"
+        + rows.map { "  " + left($0.0, 24) + "\($0.1)\n" }.joined()
+    }.joined()
+  }
+
   private func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
   private func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
 }

@@ -1,4 +1,5 @@
 public import FrameAllocator
+public import HugePools
 public import MemoryUnits
 public import PhysicalLayout
 
@@ -22,11 +23,21 @@ public struct MachineSnapshot: Hashable, Sendable {
     public let pageblocks: PageblockCounts
   }
 
+  /// The pool of a size.
+  public struct Pool: Hashable, Sendable {
+    public let size: PageSize
+    public let counts: HugePoolCounts
+    /// By node, in the order of the machine's nodes.
+    public let nodes: [HugePoolNodeCounts]
+  }
+
   public let baseShift: PageShift
   /// The kinds of zones that the architecture can have, lowest first.
   public let kinds: [ZoneKind]
   /// In the order of the machine's zones.
   public let zones: [Zone]
+  /// In the order of the architecture's sizes.
+  public let pools: [Pool]
 
   /// Linux: `MemTotal`.
   public var total: ByteCount { ByteCount(zones.reduce(.zero) { $0 + $1.managed }, baseShift) }
@@ -54,6 +65,10 @@ extension Machine {
           freeBlocks: zones[index].freeBlocks(upTo: layout.architecture.maxOrder),
           pageblocks: zones[index].pageblockCounts))
     }
-    return MachineSnapshot(baseShift: layout.architecture.baseShift, kinds: kinds, zones: list)
+    let pools = memory.pools.sizes.map { size in
+      MachineSnapshot.Pool(
+        size: size, counts: memory.pools.counts(size), nodes: zones.nodes.map { memory.pools.counts(size, on: $0) })
+    }
+    return MachineSnapshot(baseShift: layout.architecture.baseShift, kinds: kinds, zones: list, pools: pools)
   }
 }
