@@ -66,7 +66,7 @@ extension VirtualMemory {
     let place = FaultPlace(address: address, page: page, mapping: number, index: mapping.index(of: page), cpu: cpu)
     let (entryPlace, _) = walk.find(space.root, page, downTo: mapping.leaf.level)
     guard entryPlace.level == mapping.leaf.level, settled(entryPlace).isLeaf else {
-      return try install(place, access, in: space, &state)
+      return try install(place, access, in: space, &state, breaksSharing: breaksSharing)
     }
     let entry = settled(entryPlace)
     var marks: PageEntry.Marks = mapping.entryMarks.union(.accessed)
@@ -84,7 +84,7 @@ extension VirtualMemory {
 
   /// Puts a page where none is.
   private func install(
-    _ place: FaultPlace, _ access: Access, in space: AddressSpace, _ state: inout AddressSpace.State
+    _ place: FaultPlace, _ access: Access, in space: AddressSpace, _ state: inout AddressSpace.State, breaksSharing: Bool
   ) throws(FaultError) -> FaultProgress {
     let mapping = state.mappings[place.mapping]
     guard let object = mapping.object else { return try installNew(place, access, in: space, &state) }
@@ -103,7 +103,7 @@ extension VirtualMemory {
       try fill(object, place, mapping, [HeldSpace(space: space, mappings: state.mappings)])
       return .again
     case .page(let head):
-      if !mapping.isShared, access == .write { return try copy(head, place, in: space, &state) }
+      if !mapping.isShared, access == .write || breaksSharing { return try copy(head, place, in: space, &state) }
       let entryPlace: EntryPlace
       do throws(FaultError) {
         entryPlace = try self.place(for: place.page, mapping.leaf.level, in: space, on: place.cpu)
