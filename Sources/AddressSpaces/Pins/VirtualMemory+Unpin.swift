@@ -8,9 +8,20 @@ extension VirtualMemory {
   /// - Parameter isDirty: whether they were written to; their folios are marked so.
   /// - Throws: `.notPinned` with the first folio that has fewer pins than its frames in the list; all counts are as before, unless others
   ///   give the same pins back at the same time, which is told too.
-  /// - Complexity: O(frames). Linux: `unpin_user_pages_dirty_lock`; there nothing is checked.
+  /// - Complexity: O(frames + folios log folios). Linux: `unpin_user_pages_dirty_lock`; there nothing is checked.
   public func unpin(_ frames: Span<FrameNumber>, isDirty: Bool = false, on cpu: CPUIndex) throws(PinError) {
-    try forEachGroup(frames) { head, count throws(PinError) in
+    // A folio that comes again in the list needs pins for both.
+    var groups: [(head: FrameNumber, count: UInt32)] = []
+    try forEachGroup(frames) { head, count throws(PinError) in groups.append((head, count)) }
+    groups.sort { $0.head < $1.head }
+    var place = 0
+    while place < groups.count {
+      let head = groups[place].head
+      var count: UInt32 = 0
+      while place < groups.count, groups[place].head == head {
+        count += groups[place].count
+        place += 1
+      }
       let pins = unsafe descriptor(head).pointee.counts.pins
       guard pins >= count else { throw .notPinned(head, wanted: count, pins: pins) }
     }
