@@ -15,25 +15,21 @@ extension VirtualMemory {
     on cpu: CPUIndex
   ) throws(MappingError) -> VirtualRange {
     var mapping = try newMapping(source, size, in: space, options)
-    do throws(MappingError) {
-      try reserve(for: &mapping, options, on: cpu)
-    } catch {
-      discard(mapping)
-      throw error
-    }
     var doomed = DoomedTables()
     var gone: [Mapping] = []
     let range: VirtualRange
     do throws(MappingError) {
       range = try space.state.withLock { (state: inout AddressSpace.State) throws(MappingError) in
         precondition(!state.isDestroyed, "a space that was destroyed")
+        // What can be refused comes before what is reserved: an object keeps its reservations.
         let range = try place(mapping.range.count, mapping.leaf.size, options.place, &state)
+        if case .replacing = options.place { try checkCuts(range, state) }
+        try reserve(for: &mapping, options, holding: [HeldSpace(space: space, mappings: state.mappings)], on: cpu)
         if case .replacing = options.place { gone = try cutOut(range, of: space, &state, &doomed, on: cpu) }
         insert(&mapping, at: range, into: &state, of: space, &gone)
         return range
       }
     } catch {
-      unreserve(mapping, on: cpu)
       discard(mapping)
       throw error
     }
@@ -90,33 +86,39 @@ extension VirtualMemory {
   }
 
   /// Sets pages of the pool aside: each page of a private mapping, and those of an object that nobody reserved yet.
-  private func reserve(for mapping: inout Mapping, _ options: MappingOptions, on cpu: CPUIndex) throws(MappingError) {
+  private func reserve(
+    for mapping: inout Mapping, _ options: MappingOptions, holding held: [HeldSpace], on cpu: CPUIndex
+  ) throws(MappingError) {
     if let object = mapping.object, object.state.withLock({ $0.isDeleted }) { throw .deleted }
     guard mapping.isHuge else { return }
     if mapping.isShared, let object = mapping.object {
-      if options.reserves { try reserve(mapping.indices, of: object, on: cpu) }
-      // A file of huge pages becomes as long as what is mapped of it for writing.
-      if options.protection.contains(.write) {
-        let end = mapping.offset + mapping.pages
-        object.state.withLock { $0.size = max($0.size, end - PageIndex(0)) }
-      }
+      if options.reserves { try reserve(mapping.indices, of: object, holding: held, on: cpu) }
     } else if options.reserves {
       do throws(HugePoolError) {
         try pools.reserve(
-          mapping.pages, mapping.leaf.size, subpool: mapping.object?.subpool, zones: zones, with: migration(on: cpu))
+          mapping.pages, mapping.leaf.size, subpool: mapping.object?.subpool, zones: zones,
+          with: migration(on: cpu, holding: held))
       } catch {
         throw .notReserved(error)
       }
       mapping.marks.insert(.ownsReservations)
     }
+    // A file of huge pages becomes as long as what is mapped of it for writing, privately too.
+    if let object = mapping.object, options.protection.contains(.write) {
+      let end = mapping.offset + mapping.pages
+      object.state.withLock { $0.size = max($0.size, end - PageIndex(0)) }
+    }
   }
 
-  private func reserve(_ pages: UnitRange<PageIndex>, of object: SharedObject, on cpu: CPUIndex) throws(MappingError) {
+  private func reserve(
+    _ pages: UnitRange<PageIndex>, of object: SharedObject, holding held: [HeldSpace], on cpu: CPUIndex
+  ) throws(MappingError) {
     while true {
       let missing = object.state.withLock { $0.reservations.missing(in: pages) }
       guard missing > .zero else { return }
       do throws(HugePoolError) {
-        try pools.reserve(missing, object.pageSize, subpool: object.subpool, zones: zones, with: migration(on: cpu))
+        try pools.reserve(
+          missing, object.pageSize, subpool: object.subpool, zones: zones, with: migration(on: cpu, holding: held))
       } catch {
         throw .notReserved(error)
       }
