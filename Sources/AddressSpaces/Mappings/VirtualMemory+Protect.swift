@@ -117,17 +117,28 @@ extension VirtualMemory {
         let mapping = state.mappings[number]
         let part = mapping.range.intersection(range)
         walk.forEachLeaf(space.root, in: part, unit: mapping.leaf.size.bytes) { place, _ in
-          let entry = clear(place, mapping.leaf, in: space, &doomed)
-          let restores = unsafe mapping.marks.contains(.ownsReservations) && isPrivate(descriptor(entry.frame), mapping)
-          let isFree = drop(entry, mapping, restoringReservation: restores, on: cpu)
-          if isFree, restores {
-            state.mappings[number].consumed.remove(
-              UnitRange(start: mapping.index(of: place.address), count: PageCount(1)))
-          }
+          giveUp(place, number, in: space, &state, &doomed, on: cpu)
         }
       }
     }
     free(doomed, on: cpu)
+  }
+}
+
+extension VirtualMemory {
+  /// Unmaps a page that its mapping can have again: where who reserved it gives it up untouched by others, it is reserved again.
+  ///
+  /// Linux: `__unmap_hugepage_range`.
+  func giveUp(
+    _ place: EntryPlace, _ number: Int, in space: AddressSpace, _ state: inout AddressSpace.State, _ doomed: inout DoomedTables,
+    on cpu: CPUIndex
+  ) {
+    let mapping = state.mappings[number]
+    let entry = clear(place, mapping.leaf, in: space, &doomed)
+    let restores = unsafe mapping.marks.contains(.ownsReservations) && isPrivate(descriptor(entry.frame), mapping)
+    let isFree = drop(entry, mapping, restoringReservation: restores, on: cpu)
+    guard isFree, restores else { return }
+    state.mappings[number].consumed.remove(UnitRange(start: mapping.index(of: place.address), count: PageCount(1)))
   }
 }
 

@@ -55,22 +55,23 @@ extension VirtualMemory {
     remove(UnitRange(start: start, end: max(start, end)), of: object, andCopies: true, on: cpu)
   }
 
-  /// Frees the pages of a part of an object; touched again, it is zero. Private copies stay.
+  /// Frees the pages of a part of an object; touched again, it is zero. Private copies stay. Of a file of huge pages, what was reserved
+  /// and not there yet stays reserved, and what goes has to be had anew.
   ///
-  /// - Complexity: O(pages + mappings). Linux: `fallocate(FALLOC_FL_PUNCH_HOLE)`.
+  /// - Complexity: O(pages + mappings). Linux: `fallocate(FALLOC_FL_PUNCH_HOLE)`; there private copies of huge pages go too.
   public func punch(_ pages: UnitRange<PageIndex>, of object: SharedObject, on cpu: CPUIndex) {
     remove(pages, of: object, andCopies: false, on: cpu)
   }
 
   private func remove(_ pages: UnitRange<PageIndex>, of object: SharedObject, andCopies: Bool, on cpu: CPUIndex) {
-    var freed = PageCount.zero
     while true {
       unmapEverywhere(pages, of: object, andCopies: andCopies, on: cpu)
-      guard !takeOut(pages, of: object, &freed, on: cpu) else { break }
+      guard !takeOut(pages, of: object, on: cpu) else { break }
       pause()
     }
-    guard object.leaf.order > Order(0) else { return }
-    let removed = object.state.withLock { state in
+    // Behind an object's end nothing is reserved; in a hole it is.
+    guard object.leaf.order > Order(0), andCopies else { return }
+    let unused = object.state.withLock { state in
       // A page that came back meanwhile keeps its place.
       var removed = PageCount.zero
       var start = pages.start
@@ -81,14 +82,11 @@ extension VirtualMemory {
       }
       return removed
     }
-    let unused = removed.saturatingSubtracting(freed)
     if unused > .zero { pools.unreserve(unused, object.pageSize, subpool: object.subpool, zones: zones, on: cpu) }
   }
 
   /// Frees pages that nobody maps; false where some are mapped again, or on their way to other frames.
-  private func takeOut(
-    _ pages: UnitRange<PageIndex>, of object: SharedObject, _ freed: inout PageCount, on cpu: CPUIndex
-  ) -> Bool {
+  private func takeOut(_ pages: UnitRange<PageIndex>, of object: SharedObject, on cpu: CPUIndex) -> Bool {
     var start = pages.start
     var isAll = true
     while true {
@@ -104,11 +102,11 @@ extension VirtualMemory {
         }
         unsafe descriptor.pointee.privateWord.store(0, ordering: .releasing)
         state.pages[index] = nil
+        state.reservations.remove(UnitRange(start: index, count: PageCount(1)))
         return (index + PageCount(1), head)
       }
       guard let found else { return isAll }
       if let head = found.head {
-        freed += PageCount(1)
         put(head, .references(2), on: cpu)
       } else {
         isAll = false
@@ -121,14 +119,15 @@ extension VirtualMemory {
     for space in object.state.withLock({ $0.members.spaces }) {
       var doomed = DoomedTables()
       space.state.withLock { state in
-        for mapping in state.mappings.all where mapping.object === object {
+        for number in state.mappings.all.indices where state.mappings[number].object === object {
+          let mapping = state.mappings[number]
           let touched = mapping.indices.intersection(pages)
           guard !touched.isEmpty, let start = mapping.address(of: touched.start) else { continue }
           let range = VirtualRange(start: start, count: mapping.leaf.size.bytes * touched.count.rawValue)
           walk.forEachLeaf(space.root, in: range, unit: mapping.leaf.size.bytes) { place, _ in
             let entry = settled(place)
             guard unsafe andCopies || !isPrivate(descriptor(entry.frame), mapping) else { return }
-            drop(clear(place, mapping.leaf, in: space, &doomed), mapping, on: cpu)
+            giveUp(place, number, in: space, &state, &doomed, on: cpu)
           }
         }
       }
