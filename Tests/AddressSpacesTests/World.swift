@@ -75,6 +75,12 @@ final class World<Storage: MachineStorage>: Sendable {
     return text
   }
 
+  /// All that spaces and pools change, without the descriptors' map, whose recount costs most.
+  func checkStep() throws {
+    for index in machine.zones.indices { try machine.zones[index].checkInvariants() }
+    try machine.memory.checkInvariants()
+  }
+
   /// Everything is given back: what is held is what was at the start.
   func finish() throws {
     machine.memory.pools.drain(zones: machine.zones, on: cpu)
@@ -88,7 +94,7 @@ extension World where Storage == HostStorage {
   /// A machine that is metadata only.
   convenience init(
     _ architecture: Architecture = .x86_64, _ size: ByteCount = .gibibytes(8), model: MemoryModel = .vmemmap,
-    commandLine: String = "", _ change: (inout MachinePolicy) -> Void = { _ in }
+    nodes: [ByteCount] = [], commandLine: String = "", _ change: (inout MachinePolicy) -> Void = { _ in }
   ) throws {
     var policy = MachinePolicy()
     policy.minimumFree = .mebibytes(4)
@@ -98,8 +104,26 @@ extension World where Storage == HostStorage {
     var architecture = architecture
     architecture.addressLimit = min(architecture.addressLimit, PhysicalAddress(1 << 45))
     let line = KernelCommandLine(parsing: Array(commandLine.utf8))
-    let memory = try PhysicalMemory(total: size, architecture: architecture)
+    let memory = try PhysicalMemory(total: size, nodes: nodes, architecture: architecture)
     self.init(try Machine(BootLayout(of: memory.boot(commandLine: line)), model: model, policy: policy, commandLine: line))
+  }
+}
+
+extension World where Storage == ArenaStorage {
+  /// A machine with real memory behind its frames.
+  convenience init(
+    contents size: ByteCount, model: MemoryModel = .vmemmap, nodes: [ByteCount] = [], commandLine: String = "",
+    _ change: (inout MachinePolicy) -> Void = { _ in }
+  ) throws {
+    var policy = MachinePolicy()
+    policy.minimumFree = .mebibytes(1)
+    policy.keepsPageblocksFree = false
+    policy.processors = CPUIndexLimit(8)
+    change(&policy)
+    let line = KernelCommandLine(parsing: Array(commandLine.utf8))
+    let layout = try BootLayout(of: PhysicalMemory(total: size, nodes: nodes).boot(commandLine: line))
+    let arena = try Arena(layout.memory.map { PhysicalRange($0, layout.architecture.baseShift) }, baseShift: PageShift(12))
+    self.init(try Machine(layout, model: model, policy: policy, commandLine: line, arena: arena))
   }
 }
 
