@@ -27,13 +27,13 @@ extension FrameTable {
     return run(at: range.start, below: range.end) ?? firstRunBehindHole(in: range)
   }
 
-  @inline(never) private func firstRunBehindHole(in range: FrameRange) -> FrameRun? {
+  @inline(never) @usableFromInline func firstRunBehindHole(in range: FrameRange) -> FrameRun? {
     guard let start = nextValid(from: range.start), start < range.end else { return nil }
     return run(at: start, below: range.end)
   }
 
   /// The run from `start` on, up to `limit`; nil where the frame is not valid.
-  @inline(__always) private func run(at start: FrameNumber, below limit: FrameNumber) -> FrameRun? {
+  @inlinable @inline(__always) func run(at start: FrameNumber, below limit: FrameNumber) -> FrameRun? {
     // Plain shifts would check their amounts, and sums overflow; orders are below 64, and frames far below 2^64.
     let number = start.rawValue
     let base: UInt64
@@ -100,7 +100,7 @@ extension FrameTable {
   }
 
   /// Where the run of a virtual memmap ends that holds the valid frame `start`, at most `limit`.
-  private func endOfVirtualRun(_ start: FrameNumber, below limit: FrameNumber) -> FrameNumber {
+  @usableFromInline func endOfVirtualRun(_ start: FrameNumber, below limit: FrameNumber) -> FrameNumber {
     let count = UInt64(1) << (sectionOrder - subsectionOrder)
     var section = start.rawValue >> sectionOrder
     var subsection = start.rawValue >> subsectionOrder & (count - 1)
