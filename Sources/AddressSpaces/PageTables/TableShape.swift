@@ -78,6 +78,9 @@ public struct TableShape: Hashable, Sendable {
     FrameCount(1 << UInt64(shifts[Int(level.rawValue)] - baseShift.rawValue))
   }
 
+  /// The same, as an order.
+  func order(_ level: TableLevel) -> Order { Order(shifts[Int(level.rawValue)] - baseShift.rawValue) }
+
   func entries(_ level: TableLevel) -> EntryCount { EntryCount(1 << UInt64(bits[Int(level.rawValue)])) }
 
   /// Frames of a table of the level, as an order: tables smaller than a base page take a whole one.

@@ -40,7 +40,7 @@ struct TableWalk: Sendable {
     unsafe PageEntry(rawValue: word(place).pointee.load(ordering: .acquiring))
   }
 
-  /// Reads an entry after what the caller wrote elsewhere: see ``FastPins``, and a fork, which is its partner.
+  /// Reads an entry after what the caller wrote elsewhere: see ``pin(_:_:_:in:zones:into:on:)``, and a fork, which is its partner.
   func loadInOrder(_ place: EntryPlace) -> PageEntry {
     unsafe PageEntry(rawValue: word(place).pointee.load(ordering: .sequentiallyConsistent))
   }

@@ -23,7 +23,7 @@ extension VirtualMemory {
     precondition(UInt64(frames.count) >= count.rawValue, "no room for the frames that are to be pinned")
     guard let base = unsafe frames.withUnsafeMutableBufferPointer({ $0.baseAddress }) else { throw .misaligned(range) }
     // The span stays borrowed for the whole call.
-    var sink = unsafe NumberSink(next: base)
+    var sink = unsafe PinSink(numbers: base)
     return unsafe try pin(range.start, count, options, in: space, into: &sink, on: cpu)
   }
 
@@ -38,7 +38,7 @@ extension VirtualMemory {
     guard let base = descriptors.baseAddress, UInt64(descriptors.count) >= count.rawValue else {
       preconditionFailure("no room for the frames that are to be pinned")
     }
-    var sink = unsafe DescriptorSink(next: base)
+    var sink = unsafe PinSink(descriptors: base)
     return unsafe try pin(range.start, count, options, in: space, into: &sink, on: cpu)
   }
 
@@ -53,7 +53,7 @@ extension VirtualMemory {
     let count = try count(range)
     let room = ranges.count
     guard let base = unsafe ranges.withUnsafeMutableBufferPointer({ $0.baseAddress }) else { throw .misaligned(range) }
-    var sink = unsafe RangeSink(next: base, room: room)
+    var sink = unsafe PinSink(ranges: base, room: room)
     let done = unsafe try pin(range.start, count, options, in: space, into: &sink, on: cpu)
     return unsafe (done, sink.count)
   }
@@ -69,7 +69,7 @@ extension VirtualMemory {
     guard let count = try? count(range) else { return .zero }
     precondition(UInt64(frames.count) >= count.rawValue, "no room for the frames that are to be pinned")
     guard let base = unsafe frames.withUnsafeMutableBufferPointer({ $0.baseAddress }) else { return .zero }
-    var sink = unsafe NumberSink(next: base)
+    var sink = unsafe PinSink(numbers: base)
     return unsafe pinFast(range.start, count, options, in: space, into: &sink, on: cpu)
   }
 
@@ -80,23 +80,23 @@ extension VirtualMemory {
     return count
   }
 
-  private func pinFast<Sink: PinSink>(
-    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout Sink,
+  private func pinFast(
+    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout PinSink,
     on cpu: CPUIndex
   ) -> FrameCount {
-    FastPins(walk: walk).pin(address, count, options, in: space, zones: zones, into: &sink, on: cpu) { head, pins in
-      put(head, .pins(pins), on: cpu)
-    }
+    let pins = unsafe walk.pin(address, count, options, in: space.root, zones: zones, into: &sink, on: cpu)
+    if let (head, count) = pins.strayed { put(head, .pins(count), on: cpu) }
+    return pins.frames
   }
 
-  private func pin<Sink: PinSink>(
-    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout Sink,
+  private func pin(
+    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout PinSink,
     on cpu: CPUIndex
   ) throws(PinError) -> FrameCount {
-    var done = pinFast(address, count, options, in: space, into: &sink, on: cpu)
+    var done = unsafe pinFast(address, count, options, in: space, into: &sink, on: cpu)
     while done < count {
       do throws(PinError) {
-        done += try pinSlowly(
+        done += unsafe try pinSlowly(
           address + ByteCount(done, shape.baseShift), count - done, options, in: space, into: &sink, on: cpu)
       } catch {
         guard done == .zero else { return done }
@@ -107,8 +107,8 @@ extension VirtualMemory {
   }
 
   /// Pins at least one frame, with the lock.
-  private func pinSlowly<Sink: PinSink>(
-    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout Sink,
+  private func pinSlowly(
+    _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace, into sink: inout PinSink,
     on cpu: CPUIndex
   ) throws(PinError) -> FrameCount {
     while true {
@@ -117,7 +117,7 @@ extension VirtualMemory {
         while done < count {
           do throws(PinError) {
             let at = address + ByteCount(done, shape.baseShift)
-            let more = try pinPage(at, count - done, options, in: space, &state, into: &sink, on: cpu)
+            let more = unsafe try pinPage(at, count - done, options, in: space, &state, into: &sink, on: cpu)
             guard more > .zero else { break }
             done += more
           } catch {
@@ -134,9 +134,9 @@ extension VirtualMemory {
 
   /// Pins what a range has of one page: at most the rest of the page, of its mapping, and of the request. Zero where somebody else's work
   /// has to end first.
-  private func pinPage<Sink: PinSink>(
+  private func pinPage(
     _ address: VirtualAddress, _ count: FrameCount, _ options: PinOptions, in space: AddressSpace,
-    _ state: inout AddressSpace.State, into sink: inout Sink, on cpu: CPUIndex
+    _ state: inout AddressSpace.State, into sink: inout PinSink, on cpu: CPUIndex
   ) throws(PinError) -> FrameCount {
     do throws(FaultError) {
       guard case .done = try serve(address, options.access, in: space, &state, breaksSharing: true, on: cpu) else { return .zero }
@@ -159,7 +159,7 @@ extension VirtualMemory {
     case .refused(let pins): throw .tooManyPins(head, pins: pins)
     case .last, .unreferenced: preconditionFailure("a page that is mapped has no references")
     }
-    sink.record(FrameRange(start: head + offset, count: pages), zones.table)
+    unsafe sink.record(FrameRange(start: head + offset, count: pages), zones.table)
     return pages
   }
 }

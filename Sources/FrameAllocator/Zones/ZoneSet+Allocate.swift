@@ -99,6 +99,19 @@ extension ZoneSet {
     try self[owner(of: frame)].folio(containing: frame)
   }
 
+  /// Whether a folio starts and ends there, at this instant, or, for who has a reference to its head, as long as he has it. A look at the
+  /// head's bit, where ``folio(containing:)`` searches.
+  ///
+  /// - Parameter head: the descriptor of the first frame.
+  /// - Returns: also false where the descriptor names another zone than the folio's: then a search tells.
+  /// - Complexity: O(1).
+  @unsafe public borrowing func isFolio(_ place: FolioPlace, _ head: DescriptorPointer) -> Bool {
+    let shape = unsafe head.pointee.shape
+    guard shape.order == place.order, Int(shape.zone.rawValue) < descriptions.count else { return false }
+    // Below the count, and initialized as long as the set lives.
+    return unsafe zones[Int(shape.zone.rawValue)].isHead(place.head)
+  }
+
   /// Takes a reference to the folio that contains `frame`. See ``FolioZone/tryGet(_:on:)``.
   public borrowing func tryGet(_ frame: FrameNumber, on cpu: CPUIndex) throws(FolioError) -> FolioPlace {
     try self[owner(of: frame)].tryGet(frame, on: cpu)
