@@ -15,6 +15,10 @@ void megalith_c_record(megalith_descriptor *first, size_t count, void **record) 
   for (size_t index = 0; index < count; index++) record[index] = first + index;
 }
 
+void megalith_c_record_numbers(uint64_t first, size_t count, uint64_t *record) {
+  for (size_t index = 0; index < count; index++) record[index] = first + index;
+}
+
 void megalith_c_prepare(megalith_descriptor *head, size_t count) {
   for (size_t index = 1; index < count; index++) {
     head[index].counts = 0;

@@ -64,7 +64,7 @@ struct Report {
   }
 
   private func line(_ id: String, _ figures: [String], baselines: [(String, String)]) -> String {
-    let left = id + String(repeating: " ", count: max(1, 30 - id.count))
+    let left = id + String(repeating: " ", count: max(1, 40 - id.count))
     return left + (figures + baselines.flatMap { [$0.0, $0.1] }).map(padded).joined()
   }
 
@@ -77,7 +77,7 @@ struct Report {
 }
 
 /// With two digits after the point, and more where the value is small.
-private func decimal(_ value: Double) -> String {
+func decimal(_ value: Double) -> String {
   let digits = value < 1 ? 4 : 2
   let scale = digits == 4 ? 10_000 : 100
   let scaled = Int(value * Double(scale) + 0.5)
