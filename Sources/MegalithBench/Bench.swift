@@ -15,7 +15,7 @@ struct Bench: ParsableCommand {
   /// In the order of the table.
   private static let suites: [any Suite.Type] = [
     AllocateBench.self, FolioBench.self, RunsBench.self, ContentsBench.self, BootBench.self, ContiguousBench.self,
-    GupBench.self,
+    GupBench.self, FaultBench.self, ForkBench.self,
   ]
 
   @OptionGroup var options: BenchOptions
