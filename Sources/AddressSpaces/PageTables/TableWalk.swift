@@ -11,16 +11,24 @@ struct EntryPlace: Hashable, Sendable {
   let address: VirtualAddress
 }
 
-/// Reads and writes page tables: a copyable view of where their words are.
+/// Reads and writes page tables: knows where their words are.
+///
+/// A class, so that calls pass a reference: as a value it is several hundred bytes, which calls copied more than once for each pin.
 ///
 /// Tables lie in frames of the machine. Entries are written by who holds the lock of the space, save the end of a move, which replaces an
 /// entry that everybody else waits for; they are read by anyone inside a read section of the frame table, for which tables are freed
 /// only after earlier sections have ended.
-struct TableWalk: Sendable {
+final class TableWalk: Sendable {
   let shape: TableShape
   let frames: FrameTable
   /// Where the words of tables are.
   let words: DirectMap
+
+  init(shape: TableShape, frames: FrameTable, words: DirectMap) {
+    self.shape = shape
+    self.frames = frames
+    self.words = words
+  }
 
   /// The words of a table.
   func base(_ table: FrameNumber) -> UnsafeMutablePointer<Atomic<UInt64>> {

@@ -32,8 +32,9 @@ import MemoryUnits
     unsafe self.room = room
   }
 
-  /// Records frames of one folio, one after the other in memory. No more come than were asked for.
-  mutating func record(_ frames: FrameRange, _ table: FrameTable) {
+  /// Records frames of one folio, one after the other in memory. No more come than were asked for. Inlined: a call would get a copy of the
+  /// table.
+  @inline(__always) mutating func record(_ frames: FrameRange, _ table: FrameTable) {
     switch unsafe next {
     case .numbers(let place): unsafe next = .numbers(frames.record(into: place))
     case .descriptors(let place): unsafe next = .descriptors(table.recordDescriptors(of: frames, into: place))

@@ -9,9 +9,6 @@ extension FolioZone {
   /// - Complexity: O(levels), one line each, and the head's descriptor. Linux: `page_folio`.
   public borrowing func folio(containing frame: FrameNumber) throws(FolioError) -> FolioPlace { try find(frame) }
 
-  /// Whether a folio starts at `frame`.
-  borrowing func isHead(_ frame: FrameNumber) -> Bool { zone.contains(frame) && heads.contains(frame) }
-
   borrowing func find(_ frame: FrameNumber) throws(FolioError) -> FolioPlace {
     guard zone.contains(frame) else { throw .noSuchFrame(frame) }
     guard let head = heads.candidate(containing: frame) else { throw .notAllocated(frame) }

@@ -108,8 +108,9 @@ extension ZoneSet {
   @unsafe public borrowing func isFolio(_ place: FolioPlace, _ head: DescriptorPointer) -> Bool {
     let shape = unsafe head.pointee.shape
     guard shape.order == place.order, Int(shape.zone.rawValue) < descriptions.count else { return false }
-    // Below the count, and initialized as long as the set lives.
-    return unsafe zones[Int(shape.zone.rawValue)].isHead(place.head)
+    // Below the count, and initialized as long as the set lives. Field by field: a call would get a copy of the zone.
+    let index = Int(shape.zone.rawValue)
+    return unsafe zones[index].zone.contains(place.head) && zones[index].heads.contains(place.head)
   }
 
   /// Takes a reference to the folio that contains `frame`. See ``FolioZone/tryGet(_:on:)``.
