@@ -115,7 +115,7 @@ final class StressRun {
       }
     do throws(MappingError) {
       let range = try memory.map(source, size.bytes * pages, in: client.space, options, on: world.cpu)
-      if kind == .shared, size > .small, let file { file.size = max(file.size, first + pages) }
+      if size > .small, let file { file.size = max(file.size, first + pages) }
       client.regions.append(
         StressModel.Region(
           start: range.start, pages: pages, size: size, kind: kind, file: file, first: first, isWritable: true,
