@@ -274,7 +274,7 @@ final class StressRun {
       for client in clients {
         for number in client.regions.indices where client.regions[number].file === file {
           let region = client.regions[number]
-          // Copies of what is cut off go too, and with them what was reserved for it.
+          // Copies of what is cut off go too; of those that are pinned the reservation does not come back.
           client.regions[number].own = region.own.filter {
             region.first + (VirtualAddress($0.key) - region.start) / region.size.bytes < size
           }
