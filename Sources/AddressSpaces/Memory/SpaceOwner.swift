@@ -1,5 +1,6 @@
 import FrameAllocator
 public import FrameMap
+import HugePools
 public import MemoryUnits
 public import Mobility
 import Synchronization
