@@ -19,6 +19,15 @@ void megalith_c_record_numbers(uint64_t first, size_t count, uint64_t *record) {
   for (size_t index = 0; index < count; index++) record[index] = first + index;
 }
 
+typedef uint64_t words8 __attribute__((vector_size(64), aligned(8), may_alias));
+
+void megalith_c_record_wide(uint64_t first, uint64_t step, size_t count, void *record) {
+  words8 words = {0, 1, 2, 3, 4, 5, 6, 7};
+  words = words * step + first;
+  words8 *place = record;
+  for (size_t index = 0; index < count; index += 8, words += step * 8) *place++ = words;
+}
+
 void megalith_c_prepare(megalith_descriptor *head, size_t count) {
   for (size_t index = 1; index < count; index++) {
     head[index].counts = 0;

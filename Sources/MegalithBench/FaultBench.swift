@@ -142,11 +142,5 @@ private final class FaultGround: Sendable {
     return heads
   }
 
-  func finish() throws {
-    machine.memory.destroy(space, on: Self.cpu)
-    machine.memory.pools.drain(zones: machine.zones, on: Self.cpu)
-    machine.zones.drain()
-    let left = try machine.checkInvariants()
-    precondition(left == .zero, "folios are left")
-  }
+  func finish() throws { try end(machine, space, on: Self.cpu) }
 }

@@ -8,7 +8,7 @@ struct GupBench: Suite {
     commandName: "gup",
     abstract: "Pinning memory that is mapped and faulted in, in every memory model.",
     discussion: """
-      16 GiB in pages of 1 GiB, 1 GiB in pages of 2 MiB, 256 MiB in base pages; 512 frames a call, metadata only. A call finds the \
+      16 GiB in pages of 1 GiB, 1 GiB in pages of 2 MiB, 32 MiB in base pages; 512 frames a call, metadata only. A call finds the \
       entry, the folio and its descriptor, adds the pins at once, looks again, and records. What a group of eight calls records stays \
       in the nearest cache, and is given back before the next. Baseline vmemmap: the same in that memory model; c: a loop in C that only \
       records.
@@ -19,7 +19,8 @@ struct GupBench: Suite {
       gup/<page>/ranges-512    pin 512 frames, recording ranges: time a call
       gup/<page>/unpin         give the numbers of `numbers` back
       gup/1G/array             as `numbers`, into one array of 32 MiB, as a program would that keeps them all
-      gup/record               the loop that records, without pins, next to the same loop in C
+      gup/record               the loop that records, without pins, next to the same loop in C: c, as \
+      one writes it; c8, eight words a turn, spelled out as the engine's is
       gup/1G/ladder            one page of 1 GiB, three ways to pin it, recording descriptors; baseline shipped: what the engine does. \
       unbatched: for each frame find the head and add one pin, atomically; look-up: one add for the folio, and the descriptor of each \
       frame looked up. Both know the frame without a walk of the tables. one-call: the engine, asked for one frame at a time.
@@ -106,11 +107,14 @@ struct GupBench: Suite {
     let models = MemoryModel.allCases
     if options.wants("gup/record/numbers") {
       let buffers = PinBuffers()
-      let sides: [@Sendable () -> [Double]] = [{ buffers.recordOwnNumbers() }, { buffers.recordNumbersInC() }]
+      let sides: [@Sendable () -> [Double]] = [
+        { buffers.recordOwnNumbers() }, { buffers.recordNumbersInC() }, { buffers.recordWideInC(step: 1) },
+      ]
       let samples = interleaved(sides, rounds: rounds(options), onProcessor)
       report.rows.append(
         Row(
-          id: "gup/record/numbers", unit: "ns/frame", samples: samples[0][0], baselines: [("c", samples[1][0])],
+          id: "gup/record/numbers", unit: "ns/frame", samples: samples[0][0],
+          baselines: [("c", samples[1][0]), ("c8", samples[2][0])],
           target: samples[1][0].median * 1.05))
     }
     let ids = models.map { "gup/record/descriptors/\($0)" }
@@ -118,11 +122,14 @@ struct GupBench: Suite {
     let grounds = try models.map { try PinGround($0, .base, amount: .mebibytes(2)) }
     var sides: [@Sendable () -> [Double]] = grounds.map { ground in { ground.record() } }
     sides.append { [buffers = grounds[0].buffers] in buffers.recordDescriptorsInC() }
+    sides.append { [buffers = grounds[0].buffers] in
+      buffers.recordWideInC(step: UInt64(MemoryLayout<FrameDescriptor>.size))
+    }
     let samples = interleaved(sides, rounds: rounds(options), onProcessor)
-    let c = samples[models.count][0]
+    let (c, wide) = (samples[models.count][0], samples[models.count + 1][0])
     for (index, id) in ids.enumerated() where options.wants(id) {
       report.rows.append(
-        Row(id: id, unit: "ns/frame", samples: samples[index][0], baselines: [("c", c)], target: c.median * 1.05))
+        Row(id: id, unit: "ns/frame", samples: samples[index][0], baselines: [("c", c), ("c8", wide)], target: c.median * 1.05))
     }
     for ground in grounds { try ground.finish() }
   }

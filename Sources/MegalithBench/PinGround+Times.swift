@@ -185,6 +185,24 @@ extension PinBuffers {
   }
 }
 
+extension PinBuffers {
+  /// The same in C, eight words a turn.
+  func recordWideInC(step: UInt64) -> [Double] {
+    let words = UnsafeMutableRawPointer(Self.start(numbers))
+    let count = Int(Self.call.rawValue)
+    var times = Samples()
+    forEachGroupOfFrames { calls in
+      times.add(
+        timed {
+          for (place, call) in calls.enumerated() {
+            megalith_c_record_wide(call.start.rawValue, step, count, words + place * count * MemoryLayout<FrameNumber>.size)
+          }
+        })
+    }
+    return [times.median / Self.groupFrames]
+  }
+}
+
 @inline(never) private func recordNumbers(_ range: FrameRange, _ buffer: UnsafeMutableBufferPointer<FrameNumber>) {
   _ = range.record(into: PinBuffers.start(buffer))
 }

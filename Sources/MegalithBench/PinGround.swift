@@ -58,14 +58,16 @@ final class PinGround: Sendable {
     buffers = PinBuffers()
   }
 
-  /// Gives everything back, and looks whether all of it was.
-  func finish() throws {
-    machine.memory.destroy(space, on: Self.cpu)
-    machine.memory.pools.drain(zones: machine.zones, on: Self.cpu)
-    machine.zones.drain()
-    let left = try machine.checkInvariants()
-    precondition(left == .zero, "folios are left")
-  }
+  func finish() throws { try end(machine, space, on: Self.cpu) }
+}
+
+/// Gives back everything that a machine's only space and its pools have, and looks whether all of it is.
+func end<Storage>(_ machine: borrowing Machine<Storage>, _ space: AddressSpace, on cpu: CPUIndex) throws {
+  machine.memory.destroy(space, on: cpu)
+  machine.memory.pools.drain(zones: machine.zones, on: cpu)
+  machine.zones.drain()
+  let left = try machine.checkInvariants()
+  precondition(left == .zero, "folios are left")
 }
 
 /// Room for what a group of calls records: as much as stays in the nearest cache.

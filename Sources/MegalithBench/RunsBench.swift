@@ -69,7 +69,7 @@ private let page = FrameRange(blockAt: FrameNumber(1 << 18), order: Order(18))
 /// The map of one model, with every descriptor of the page written.
 private final class ResidentMap: Sendable {
   private let map: FrameMap<HostStorage>
-  private let record = Recording()
+  private let buffers = PinBuffers()
 
   init(_ model: MemoryModel) throws {
     let nodes = [
@@ -89,19 +89,12 @@ private final class ResidentMap: Sendable {
     var sum: UInt64 = 0
     let time = timed {
       for _ in 0..<repeats {
-        if loop == .record { recordAll(table, range, record.addresses) } else { sum &+= addUp(table, range) }
+        if loop == .record { recordAll(table, range, PinBuffers.start(buffers.descriptors)) } else { sum &+= addUp(table, range) }
       }
     }
     precondition(loop == .record || Double(sum) == frames * Double(FrameFlags.accessed.rawValue), "descriptors were missed")
     return time / frames
   }
-}
-
-/// Room for the addresses of one call.
-private final class Recording: Sendable {
-  nonisolated(unsafe) let addresses = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(
-    capacity: Int(DescriptorLoop.call.rawValue))
-  deinit { addresses.deallocate() }
 }
 
 @inline(never) private func addUp(_ table: FrameTable, _ range: FrameRange) -> UInt64 {
@@ -113,22 +106,17 @@ private final class Recording: Sendable {
 }
 
 @inline(never) private func recordCall(
-  _ table: FrameTable, _ range: FrameRange, _ addresses: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  _ table: FrameTable, _ range: FrameRange, _ descriptors: UnsafeMutablePointer<DescriptorPointer>
 ) {
-  var rest = addresses
-  table.forEachRun(in: range) { run in
-    let descriptors = run.descriptors
-    for index in 0..<descriptors.count { rest[index] = UnsafeMutableRawPointer(run.base + index) }
-    rest += descriptors.count
-  }
+  _ = table.recordDescriptors(of: range, into: descriptors)
 }
 
 private func recordAll(
-  _ table: FrameTable, _ range: FrameRange, _ addresses: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  _ table: FrameTable, _ range: FrameRange, _ descriptors: UnsafeMutablePointer<DescriptorPointer>
 ) {
   var start = range.start
   while start < range.end {
-    recordCall(table, FrameRange(start: start, count: DescriptorLoop.call), addresses)
+    recordCall(table, FrameRange(start: start, count: DescriptorLoop.call), descriptors)
     start += DescriptorLoop.call
   }
 }
@@ -138,7 +126,7 @@ private final class ContiguousDescriptors: Sendable {
   nonisolated(unsafe) private let first: UnsafeMutablePointer<megalith_descriptor>
   private let storage = HostStorage()
   private let size = ByteCount(page.count.rawValue * UInt64(MemoryLayout<megalith_descriptor>.size))
-  private let record = Recording()
+  private let buffers = PinBuffers()
 
   init() throws {
     first = try storage.reserve(size, for: .tables).bindMemory(to: megalith_descriptor.self, capacity: Int(page.count.rawValue))
@@ -154,7 +142,7 @@ private final class ContiguousDescriptors: Sendable {
     let time = timed {
       for _ in 0..<repeats {
         if loop == .record {
-          for start in stride(from: 0, to: count, by: call) { megalith_c_record(first + start, call, record.addresses) }
+          for start in stride(from: 0, to: count, by: call) { megalith_c_record(first + start, call, buffers.addresses) }
         } else {
           sum &+= megalith_c_sum(first, count)
         }

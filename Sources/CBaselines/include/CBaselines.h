@@ -70,6 +70,9 @@ uint64_t megalith_c_sum(const megalith_descriptor *first, size_t count);
 void megalith_c_record(megalith_descriptor *first, size_t count, void **record);
 // Records `count` numbers from `first` on.
 void megalith_c_record_numbers(uint64_t first, size_t count, uint64_t *record);
+// Both of these, eight words a turn by vectors that are spelled out: `count` words that count up from `first` by `step`. `count` is a
+// multiple of eight.
+void megalith_c_record_wide(uint64_t first, uint64_t step, size_t count, void *record);
 // Writes each descriptor of a page of `count` frames: the head's counts and order, and in each tail where its head is.
 void megalith_c_prepare(megalith_descriptor *head, size_t count);
 // Makes all of them free again: each tail's head is forgotten.

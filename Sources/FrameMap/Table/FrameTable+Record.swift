@@ -10,14 +10,8 @@ extension UnitRange where Bound == FrameNumber {
     into target: UnsafeMutablePointer<FrameNumber>
   ) -> UnsafeMutablePointer<FrameNumber> {
     let count = Int(truncatingIfNeeded: end.rawValue &- start.rawValue)
-    let first = start.rawValue
-    // A number is its 64 bits, and the caller vouches for the room. Nothing in the loop could trap, so that it becomes one of vectors.
-    let words = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt64.self)
-    var place = 0
-    while place < count {
-      unsafe words[place] = first &+ UInt64(truncatingIfNeeded: place)
-      place &+= 1
-    }
+    // A number is its 64 bits, and the caller vouches for the room.
+    unsafe storeWords(from: start.rawValue, by: 1, count, into: UnsafeMutableRawPointer(target))
     return unsafe target + count
   }
 }
@@ -53,16 +47,31 @@ extension FrameRun {
     into target: UnsafeMutablePointer<DescriptorPointer>
   ) -> UnsafeMutablePointer<DescriptorPointer> {
     let count = Int(truncatingIfNeeded: frames.end.rawValue &- frames.start.rawValue)
-    let first = UInt64(UInt(bitPattern: unsafe base))
-    let step = 1 &<< FrameDescriptor.shift
     // A pointer is its 64 bits, and the caller vouches for the room. Descriptors of a run lie one after the other, so that their addresses
     // can be counted up.
-    let words = unsafe UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt64.self)
-    var place = 0
-    while place < count {
-      unsafe words[place] = first &+ UInt64(truncatingIfNeeded: place) &* step
-      place &+= 1
-    }
+    unsafe storeWords(
+      from: UInt64(UInt(bitPattern: base)), by: 1 &<< FrameDescriptor.shift, count, into: UnsafeMutableRawPointer(target))
     return unsafe target + count
+  }
+}
+
+/// Stores `count` words that count up from `first`.
+///
+/// Eight a turn, spelled out: the plain loop takes 1.6 times as long (`megalith-bench gup --filter record`).
+@unsafe @inlinable @inline(__always) func storeWords(
+  from first: UInt64, by step: UInt64, _ count: Int, into target: UnsafeMutableRawPointer
+) {
+  var place = 0
+  var words = SIMD8<UInt64>(repeating: first) &+ SIMD8(0, 1, 2, 3, 4, 5, 6, 7) &* step
+  let turn = SIMD8<UInt64>(repeating: step &* 8)
+  // Eight words from here on lie below the count, whose room the caller vouches for; nothing in the loops could trap.
+  while place &+ 8 <= count {
+    unsafe target.storeBytes(of: words, toByteOffset: place &* 8, as: SIMD8<UInt64>.self)
+    words &+= turn
+    place &+= 8
+  }
+  while place < count {
+    unsafe target.storeBytes(of: first &+ UInt64(truncatingIfNeeded: place) &* step, toByteOffset: place &* 8, as: UInt64.self)
+    place &+= 1
   }
 }
