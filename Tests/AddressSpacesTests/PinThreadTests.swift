@@ -175,7 +175,7 @@ import Testing
     } catch {
       faults.add(1)
     }
-    pinned.add(1)
+    pinned.add(done)
   }
 
   private static func change(

@@ -150,6 +150,21 @@ extension FailingStorage: MachineStorage {
     #expect(held == .zero)
   }
 
+  /// Ordinary huge pages come out of the zones once these are there.
+  @Test func hugePagesOfTheCommandLineAreInTheirPools() throws {
+    let line = KernelCommandLine(parsing: Array("hugepagesz=2M hugepages=0:3,1:5 hugepagesz=1G hugepages=1".utf8))
+    let memory = try PhysicalMemory(total: .gibibytes(4), nodes: [.gibibytes(2), .gibibytes(2)])
+    let machine = try Machine(try BootLayout(of: memory.boot(commandLine: line)), model: .vmemmap, commandLine: line)
+    let huge = machine.memory.pools.counts(PageSize(shift: PageShift(21)))
+    let nodes = [0, 1].map { machine.memory.pools.counts(PageSize(shift: PageShift(21)), on: NodeID($0)).free.rawValue }
+    let gigantic = machine.memory.pools.counts(PageSize(shift: PageShift(30)))
+    #expect(huge.total == PageCount(8) && nodes == [3, 5] && gigantic.free == PageCount(1))
+    try machine.checkInvariants()
+    machine.memory.pools.drain(zones: machine.zones, on: CPUIndex(0))
+    let held = try machine.checkInvariants()
+    #expect(held == .zero)
+  }
+
   // As `/proc/buddyinfo`, `/proc/zoneinfo` and `/proc/meminfo` print them.
   @Test func snapshotsReadAsAKernelsFiles() throws {
     var policy = lent()

@@ -68,6 +68,7 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
     fillZones()
     let pageblock = policy.pageblocks?.order ?? layout.architecture.pageblockOrder
     zones.setWatermarks(minimum: minimumFree(pageblock: pageblock), scale: policy.watermarkScale)
+    fillPools(commandLine)
   }
 
   /// Makes a machine whose zones have none of their memory yet, nor watermarks: for who knows what each frame is in use for, and
@@ -192,6 +193,26 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
           let folio = try? zones[zone].claimFolio(at: head, order: order, .unmovable, kind: .hugePool)
         else { preconditionFailure("a boot-time huge page is not free memory of one zone") }
         memory.pools.adopt(folio, pages.size, on: pages.node, zones: zones)
+      }
+    }
+  }
+
+  /// Brings the pools of ordinary huge pages to the size that the command line asks for, or as near as there is memory; gigantic ones
+  /// were set aside before.
+  ///
+  /// Linux: `hugetlb_init`, `hugetlb_hstate_alloc_pages`.
+  private borrowing func fillPools(_ commandLine: KernelCommandLine) {
+    let architecture = layout.architecture
+    for request in commandLine.hugePages {
+      let size = request.size ?? commandLine.defaultHugePageSize ?? architecture.hugeSizes.min()
+      guard let size, memory.pools.sizes.contains(size), !architecture.isGigantic(size) else { continue }
+      let context = migration(of: memory.owner)
+      switch request.amount {
+      case .total(let count): memory.pools.setSize(size, to: PageCount(count.rawValue), zones: zones, with: context)
+      case .perNode(let shares):
+        for share in shares where zones.nodes.contains(share.node) {
+          memory.pools.setSize(size, to: PageCount(share.count.rawValue), on: share.node, zones: zones, with: context)
+        }
       }
     }
   }
