@@ -8,12 +8,13 @@ struct Bench: ParsableCommand {
     abstract: "Measures the engine, next to baselines in C of the same run.",
     discussion: """
       Threads are pinned, one a processor. Each row is the time of one operation as a thread sees it: the median of the \
-      rounds and the best one. The two sides take turns within a round. Without a subcommand all run, one after the other.
+      rounds and the best one. The two sides take turns within a round. Without a subcommand all run, one after the other; \
+      several subcommands, as in 'megalith-bench gup fault fork', make one table.
       """,
     subcommands: suites + [SuccessTable.self])
 
   /// In the order of the table.
-  private static let suites: [any Suite.Type] = [
+  static let suites: [any Suite.Type] = [
     AllocateBench.self, FolioBench.self, RunsBench.self, ContentsBench.self, BootBench.self, ContiguousBench.self,
     GupBench.self, FaultBench.self, ForkBench.self,
   ]
@@ -38,6 +39,9 @@ extension Suite {
   func run() throws {
     var report = Report()
     try Self.measure(options, into: &report)
+    for suite in Bench.suites where options.others.contains(suite.configuration.commandName ?? "") {
+      try suite.measure(options, into: &report)
+    }
     options.print(report)
   }
 }
@@ -59,7 +63,14 @@ struct BenchOptions: ParsableArguments {
   @Flag(help: "Three short rounds: to see that it runs, not to compare figures.")
   var quick = false
 
+  @Argument(help: ArgumentHelp("Further parts of the table.", valueName: "part"))
+  var others: [String] = []
+
   mutating func validate() throws {
+    let names = Bench.suites.compactMap { $0.configuration.commandName }
+    if let unknown = others.first(where: { !names.contains($0) }) {
+      throw ValidationError("there is no part '\(unknown)'. Use some of \(names.joined(separator: ", ")).")
+    }
     if let rounds, rounds < 1 { throw ValidationError("--rounds takes a number from 1 on") }
   }
 
