@@ -1,5 +1,4 @@
 import AddressSpaces
-import CBaselines
 import FrameMap
 import HostArena
 import MemoryUnits
@@ -102,19 +101,6 @@ extension PinGround {
     return [times.median / PinBuffers.groupFrames]
   }
 
-  /// Records everything, 512 frames a call, without pins: the loop that all of the above end in.
-  func record() -> [Double] {
-    let table = machine.map.table
-    var times = Samples()
-    forEachGroupOfFrames { calls in
-      times.add(
-        timed {
-          for (place, call) in calls.enumerated() { recordDescriptors(table, call, PinBuffers.part(buffers.descriptors, place)) }
-        })
-    }
-    return [times.median / PinBuffers.groupFrames]
-  }
-
   private func forEachGroup(_ body: ([VirtualRange]) -> Void) {
     var start = range.start
     while start < range.end {
@@ -129,87 +115,6 @@ extension PinGround {
   private func giveBack(_ ranges: UnsafeMutableBufferPointer<FrameRange>, _ count: Int) {
     for place in 0..<count { mustNot { () throws(PinError) in try machine.memory.unpin(ranges[place], on: Self.cpu) } }
   }
-}
-
-// MARK: The record loops
-
-/// The 1 GiB page from 4 GiB on, which is memory in every map here.
-private let recorded = FrameRange(blockAt: FrameNumber(4 << 18), order: Order(18))
-
-private func forEachGroupOfFrames(_ body: ([FrameRange]) -> Void) {
-  var start = recorded.start
-  while start < recorded.end {
-    body((0..<PinBuffers.group).map { FrameRange(start: start + PinBuffers.call * UInt64($0), count: PinBuffers.call) })
-    start += PinBuffers.call * UInt64(PinBuffers.group)
-  }
-}
-
-extension PinBuffers {
-  /// Nanoseconds a frame of the engine's loop over numbers.
-  func recordOwnNumbers() -> [Double] {
-    var times = Samples()
-    forEachGroupOfFrames { calls in
-      times.add(timed { for (place, call) in calls.enumerated() { recordNumbers(call, Self.part(numbers, place)) } })
-    }
-    return [times.median / PinBuffers.groupFrames]
-  }
-
-  /// The same in C.
-  func recordNumbersInC() -> [Double] {
-    let words = UnsafeMutableRawPointer(Self.start(numbers)).assumingMemoryBound(to: UInt64.self)
-    let count = Int(Self.call.rawValue)
-    var times = Samples()
-    forEachGroupOfFrames { calls in
-      times.add(
-        timed {
-          for (place, call) in calls.enumerated() { megalith_c_record_numbers(call.start.rawValue, count, words + place * count) }
-        })
-    }
-    return [times.median / PinBuffers.groupFrames]
-  }
-
-  /// The same in C over descriptors that lie in one array, of which nothing but the addresses is used.
-  func recordDescriptorsInC() -> [Double] {
-    guard let first = UnsafeMutablePointer<megalith_descriptor>(bitPattern: 1 << 32) else { return [] }
-    let count = Int(Self.call.rawValue)
-    var times = Samples()
-    forEachGroupOfFrames { calls in
-      times.add(
-        timed {
-          for (place, call) in calls.enumerated() {
-            megalith_c_record(first + Int(call.start.rawValue), count, addresses + place * count)
-          }
-        })
-    }
-    return [times.median / PinBuffers.groupFrames]
-  }
-}
-
-extension PinBuffers {
-  /// The same in C, eight words a turn.
-  func recordWideInC(step: UInt64) -> [Double] {
-    let words = UnsafeMutableRawPointer(Self.start(numbers))
-    let count = Int(Self.call.rawValue)
-    var times = Samples()
-    forEachGroupOfFrames { calls in
-      times.add(
-        timed {
-          for (place, call) in calls.enumerated() {
-            megalith_c_record_wide(call.start.rawValue, step, count, words + place * count * MemoryLayout<FrameNumber>.size)
-          }
-        })
-    }
-    return [times.median / Self.groupFrames]
-  }
-}
-
-@inline(never) private func recordNumbers(_ range: FrameRange, _ buffer: UnsafeMutableBufferPointer<FrameNumber>) {
-  _ = range.record(into: PinBuffers.start(buffer))
-}
-@inline(never) private func recordDescriptors(
-  _ table: FrameTable, _ range: FrameRange, _ buffer: UnsafeMutableBufferPointer<DescriptorPointer>
-) {
-  _ = table.recordDescriptors(of: range, into: PinBuffers.start(buffer))
 }
 
 // MARK: Calls
