@@ -28,6 +28,10 @@ var targets: [Target] = [
     name: "AddressSpaces",
     dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools"],
     swiftSettings: core),
+  .target(
+    name: "Hotplug",
+    dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools"],
+    swiftSettings: core),
 ]
 var products: [Product] = [
   .library(name: "MemoryUnits", targets: ["MemoryUnits"]),
@@ -38,6 +42,7 @@ var products: [Product] = [
   .library(name: "Mobility", targets: ["Mobility"]),
   .library(name: "HugePools", targets: ["HugePools"]),
   .library(name: "AddressSpaces", targets: ["AddressSpaces"]),
+  .library(name: "Hotplug", targets: ["Hotplug"]),
 ]
 var dependencies: [Package.Dependency] = []
 
@@ -62,7 +67,7 @@ if !isEmbedded {
       name: "Megalith",
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
-        "HostArena",
+        "Hotplug", "HostArena",
       ],
       swiftSettings: common),
     .target(
@@ -86,7 +91,7 @@ if !isEmbedded {
       name: "MegalithBench",
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
-        "HostArena", "Megalith", "CBaselines",
+        "Hotplug", "HostArena", "Megalith", "CBaselines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
@@ -132,6 +137,13 @@ if !isEmbedded {
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
         "HostArena", "Megalith", "TestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "HotplugTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
+        "Hotplug", "HostArena", "Megalith", "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

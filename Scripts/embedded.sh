@@ -16,7 +16,7 @@ cat >"$out/toolset.json" <<JSON
 }
 JSON
 
-for room in MemoryUnits PhysicalLayout FrameMap FrameAllocator FrameContents Mobility HugePools AddressSpaces; do
+for room in MemoryUnits PhysicalLayout FrameMap FrameAllocator FrameContents Mobility HugePools AddressSpaces Hotplug; do
   MEGALITH_EMBEDDED=1 swift build -c release --triple x86_64-unknown-none-elf --toolset "$out/toolset.json" \
     --scratch-path "$out/build" --target "$room" >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
   echo "embedded: $room compiles for x86_64-unknown-none-elf"

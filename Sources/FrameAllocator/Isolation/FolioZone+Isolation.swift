@@ -119,13 +119,24 @@ extension FolioZone {
   /// - Throws: `.notIsolated` with the first frame that somebody holds; nothing has changed then.
   /// - Complexity: O(isolated folios inside).
   public borrowing func takeIsolated(_ range: FrameRange) throws(IsolationError) {
-    var frame = range.start
-    while frame < range.end {
-      guard let place = try? find(frame), let head = unsafe table.descriptor(place.head),
-        unsafe head.pointee.shape.kind == .isolated
-      else { throw .notIsolated(frame) }
-      frame = place.frames.end
+    try takeIsolated([range])
+  }
+
+  /// The same for several ranges, lowest first and apart from each other: all or none.
+  public borrowing func takeIsolated(_ ranges: [FrameRange]) throws(IsolationError) {
+    for range in ranges {
+      var frame = range.start
+      while frame < range.end {
+        guard let place = try? find(frame), let head = unsafe table.descriptor(place.head),
+          unsafe head.pointee.shape.kind == .isolated
+        else { throw .notIsolated(frame) }
+        frame = place.frames.end
+      }
     }
+    for range in ranges { claimIsolated(range) }
+  }
+
+  private borrowing func claimIsolated(_ range: FrameRange) {
     forEachFolio(in: range) { place, _ in
       dissolve(place)
       putBack(FrameRange(start: place.head, end: max(place.head, range.start)))

@@ -4,7 +4,7 @@ import Synchronization
 /// A zone's watermarks and the number of its frames: words that any thread reads, and that its owner changes.
 @safe struct ZoneMarks: @unchecked Sendable {
   // Unchecked, because of the pointer: all it leads to is atomic.
-  /// 0 managed, 1 min, 2 low, 3 high, 4 claimed. Each stands for itself; none orders anything else.
+  /// 0 managed, 1 min, 2 low, 3 high, 4 claimed, 5 what came and went of the present frames. Each stands for itself; none orders anything else.
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// - Parameter storage: a zeroed line that outlives the marks.
@@ -25,6 +25,12 @@ import Synchronization
   var claimed: FrameCount { count(4) }
   func changeClaimed(by amount: Int64) {
     unsafe _ = words[4].wrappingAdd(UInt64(bitPattern: amount), ordering: .relaxed)
+  }
+
+  /// Frames that came since the zone was made, less those that went.
+  var presentChange: Int64 { Int64(bitPattern: count(5).rawValue) }
+  func changePresent(by amount: Int64) {
+    unsafe _ = words[5].wrappingAdd(UInt64(bitPattern: amount), ordering: .relaxed)
   }
 
   var watermarks: Watermarks {

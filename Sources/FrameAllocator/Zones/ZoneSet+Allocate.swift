@@ -27,8 +27,9 @@ extension ZoneSet {
     if order == Order(0) {
       for index in list where accepts(index, request) {
         if let folio = try self[index].takeCached(request.mobility, on: cpu) { return folio }
-        // Only the first zone that would do: others' caches are not a reason to go there.
-        break
+        // Only the first zone that would do: others' caches are not a reason to go there. One that waits for its first memory
+        // would not.
+        if self[index].managed > .zero { break }
       }
     }
     if let folio = try take(order, request, on: cpu, isFirstTry: true) { return folio }

@@ -10,12 +10,18 @@ public struct ZoneDescription: Hashable, Sendable {
   public let span: FrameRange
   /// The frames that belong to it, lowest first; where two zones' spans overlap these decide.
   public let memory: [FrameRange]
+  /// What the zone covers as it is made, which is what counters say of it until memory comes or goes.
+  public let spanned: FrameRange
   /// Whether requests for what cannot move try the zone last, on whatever node: so that its ranges stay obtainable as long as there
   /// is memory elsewhere. Unlike a zone of kind `movable` it refuses nobody.
   public let prefersMovable: Bool
 
-  public init(node: NodeID, kind: ZoneKind, span: FrameRange, memory: [FrameRange], prefersMovable: Bool = false) {
+  /// - Parameter spanned: nil for all of `span`.
+  public init(
+    node: NodeID, kind: ZoneKind, span: FrameRange, memory: [FrameRange], spanned: FrameRange? = nil, prefersMovable: Bool = false
+  ) {
     self.prefersMovable = prefersMovable
+    self.spanned = spanned ?? span
     self.node = node
     self.kind = kind
     self.span = span
@@ -48,6 +54,8 @@ public struct ZoneDescription: Hashable, Sendable {
   let reserves: ZoneReserves
   /// Frames that hold descriptors since boot, lowest first.
   public let memmap: [FrameRange]
+  /// Whose frames are that came since; nil where none may come.
+  public let late: LateFrames?
   let release: @Sendable () -> Void
 
   /// The bytes for the zones' own books: trees, heads, caches, pageblocks.
@@ -68,12 +76,13 @@ public struct ZoneDescription: Hashable, Sendable {
   ///   - topOrder: nil for every order that there is room for.
   ///   - memmap: frames that were never given to a zone because descriptors lie in them; told apart from other reserved ones.
   ///   - storage: at least ``storageBytes(_:cpus:policy:)``, aligned to 64 bytes, zero, and in place until the set goes.
+  ///   - late: where it is written down whose frames are that come later; its storage is part of what `release` gives back.
   ///   - barrier: see ``CPUCacheCore``.
   ///   - release: called when the set has gone, and does not use its storage any more.
   public init(
     _ descriptions: [ZoneDescription], table: FrameTable, topOrder: Order?, policy: PageblockPolicy, cpus: UInt32,
-    distances: NodeDistances = NodeDistances(), memmap: [FrameRange] = [], storage: UnsafeMutableRawBufferPointer,
-    barrier: @escaping @Sendable () -> Void, release: @escaping @Sendable () -> Void = {}
+    distances: NodeDistances = NodeDistances(), memmap: [FrameRange] = [], late: LateFrames? = nil,
+    storage: UnsafeMutableRawBufferPointer, barrier: @escaping @Sendable () -> Void, release: @escaping @Sendable () -> Void = {}
   ) {
     precondition(!descriptions.isEmpty, "a machine needs a zone")
     guard let base = storage.baseAddress,
@@ -83,6 +92,7 @@ public struct ZoneDescription: Hashable, Sendable {
     self.table = table
     self.release = release
     self.memmap = memmap
+    self.late = late
     // The header holds a zone each, and the zones' parts follow, as their sizes were added up.
     unsafe zones = base.bindMemory(to: FolioZone.self, capacity: descriptions.count)
     var place = Int(Self.headerBytes(descriptions.count).rawValue)
@@ -140,8 +150,9 @@ public struct ZoneDescription: Hashable, Sendable {
 
   /// The zone that `frame` belongs to; nil in holes.
   ///
-  /// - Complexity: O(log pieces of zones).
+  /// - Complexity: O(1) for memory that came later; O(log pieces of zones).
   public func zone(of frame: FrameNumber) -> ZoneIndex? {
+    if let late, let zone = late.zone(of: frame) { return zone }
     var low = 0
     var high = owners.count
     while low < high {

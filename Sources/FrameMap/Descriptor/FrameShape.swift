@@ -77,4 +77,6 @@ import MemoryUnits
   @inlinable public static var dirty: FrameFlags { FrameFlags(rawValue: 2) }
   /// Used since it was last looked at. Linux: `PG_referenced`.
   @inlinable public static var accessed: FrameFlags { FrameFlags(rawValue: 4) }
+  /// The memory behind it failed, and nobody may have it. Linux: `PG_hwpoison`.
+  @inlinable public static var poisoned: FrameFlags { FrameFlags(rawValue: 8) }
 }

@@ -31,15 +31,26 @@ extension FrameMap {
   /// - Complexity: O(sections), and the wait.
   /// - Throws: ``FrameMapError``.
   /// Linux: `sparse_remove_section`, `synchronize_rcu`.
-  public borrowing func remove(_ frames: FrameRange) throws(FrameMapError) {
-    try requireWholeUnits(frames)
+  public borrowing func remove(_ frames: FrameRange) throws(FrameMapError) { try remove([frames]) }
+
+  /// The same for several ranges, lowest first and apart from each other: all or none, and one wait for readers. The storage of
+  /// the lowest range is given back last, so that it may hold the others' descriptors.
+  public borrowing func remove(_ ranges: [FrameRange]) throws(FrameMapError) {
+    for frames in ranges { try requireWholeUnits(frames) }
     let editor = MapEditor(table: table, store: store)
     try table.control.changing(store.storage) { () throws(FrameMapError) in
-      try editor.requirePresence(frames)
-      try editor.prepareRemoval(frames)
-      editor.unpublish(frames)
+      for frames in ranges { try editor.requirePresence(frames) }
+      for (done, frames) in ranges.enumerated() {
+        do throws(FrameMapError) {
+          try editor.prepareRemoval(frames)
+        } catch {
+          for prepared in ranges[..<done] { editor.forgetFrameBitsOfWholeSections(prepared) }
+          throw error
+        }
+      }
+      for frames in ranges { editor.unpublish(frames) }
       editor.table.readers.waitForReaders(editor.store.storage)
-      editor.discard(frames)
+      for frames in ranges.reversed() { editor.discard(frames) }
     }
   }
 

@@ -1,6 +1,7 @@
 public import AddressSpaces
 public import FrameAllocator
 public import FrameMap
+public import Hotplug
 public import MemoryUnits
 
 /// What a machine's books disagree about.
@@ -9,7 +10,9 @@ public enum MachineFault: Error, Hashable, Sendable {
   case zone(ZoneIndex, FolioZoneFault)
   /// Address spaces, huge pools.
   case memory(MemoryFault)
-  /// The zone has other frames than its memory less what the boot kept.
+  /// Memory that came or went.
+  case hotplug(HotplugFault)
+  /// The zone has other frames than its memory less what the boot kept, and what came and went.
   case managed(ZoneIndex, said: FrameCount, counted: FrameCount)
 }
 
@@ -25,10 +28,11 @@ extension Machine {
       do { held += try zones[index].checkInvariants() } catch { throw .zone(index, error) }
       let given = zones.descriptions[Int(index.rawValue)].memory
         .reduce(FrameCount.zero) { sum, range in boot.free(in: range).reduce(sum) { $0 + $1.count } }
-      guard zones[index].managed == given else {
-        throw .managed(index, said: zones[index].managed, counted: given)
-      }
+      let counted = FrameCount(UInt64(Int64(given.rawValue) + hotplug.managedChange(of: index)))
+      let said = zones[index].managed
+      guard said == counted else { throw .managed(index, said: said, counted: counted) }
     }
+    do { try hotplug.checkInvariants(map: map, zones: zones) } catch { throw .hotplug(error) }
     do { try memory.checkInvariants() } catch { throw .memory(error) }
     return held
   }

@@ -3,6 +3,7 @@ public import FrameAllocator
 public import FrameContents
 public import FrameMap
 public import HostArena
+public import Hotplug
 import HugePools
 public import MemoryUnits
 public import PhysicalLayout
@@ -37,6 +38,10 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
   public let memory: VirtualMemory<Storage.Mover>
   /// Where the frames' bytes are; nil for a machine that is metadata only.
   public let contents: DirectMap?
+  /// Memory that comes and goes.
+  public let hotplug: MemoryHotplug
+  /// Where descriptors of added memory are to lie, for storage that keeps them in the machine's frames.
+  let lender: (any MemmapLender)?
 
   /// Boots a machine.
   ///
@@ -60,14 +65,13 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
   /// - Parameter memmap: the frames of this machine that `storage` put descriptors in; asked once the map is made.
   init(
     _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy, commandLine: KernelCommandLine, reserved: [FrameRange],
-    storage: Storage, contents: DirectMap?, memmap: () -> [FrameRange]
+    storage: Storage, contents: DirectMap?, memmap: () -> [FrameRange], lender: (any MemmapLender)? = nil
   ) throws(MachineError) {
-    try self.init(layout, model: model, policy: policy, storage, contents) { () throws(MachineError) in
+    try self.init(layout, model: model, policy: policy, storage, contents, lender) { () throws(MachineError) in
       try BootMemory(layout, model, policy, commandLine, reserved: reserved, memmap: memmap())
     }
     fillZones()
-    let pageblock = policy.pageblocks?.order ?? layout.architecture.pageblockOrder
-    zones.setWatermarks(minimum: minimumFree(pageblock: pageblock), scale: policy.watermarkScale)
+    Machine.rebalance(zones, layout.architecture, policy)
     fillPools(commandLine)
   }
 
@@ -81,14 +85,14 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
   ) throws(MachineError) {
     var policy = policy
     policy.memmap = .elsewhere
-    try self.init(layout, model: model, policy: policy, storage, contents) { [policy] () throws(MachineError) in
+    try self.init(layout, model: model, policy: policy, storage, contents, nil) { [policy] () throws(MachineError) in
       try BootMemory(layout, model, policy, KernelCommandLine(), reserved: [], memmap: [])
     }
   }
 
   private init(
     _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy, _ storage: Storage, _ contents: DirectMap?,
-    boot makeBoot: () throws(MachineError) -> BootMemory
+    _ lender: (any MemmapLender)?, boot makeBoot: () throws(MachineError) -> BootMemory
   ) throws(MachineError) {
     let cpus = policy.processors.rawValue
     let map: FrameMap<Storage>
@@ -106,8 +110,7 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
       case .order(let order): order
       }
     let zones = try Machine.zones(
-      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy.distances, policy.nodesForMovable,
-      memmap: boot.memmap, storage)
+      layout, table: map.table, topOrder: top, pageblocks, cpus: cpus, policy, memmap: boot.memmap, storage)
     self.layout = layout
     self.policy = policy
     self.boot = boot
@@ -118,40 +121,46 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
       sizes: layout.architecture.hugeSizes, baseShift: layout.architecture.baseShift, nodes: zones.nodes,
       policy: policy.hugePools,
       pause: pause)
-    let tables = TableMemory(layout, contents, storage)
+    self.lender = lender
+    hotplug = Machine.makeHotplug(layout, policy, pageblocks, hasOwnDescriptors: lender != nil, pause: pause)
+    let tables = TableMemory(layout, upTo: policy.hotplug.map { Machine.limit($0, layout) }, contents, storage)
     memory = VirtualMemory(
       zones: zones, pools: pools, shape: TableShape(layout.architecture, extraLevel: policy.extraTableLevel), contents: contents,
       tables: tables.map, barrier: { storage.barrier() }, pause: pause, release: { tables.release() })
   }
 
+  /// Sets all watermarks by what the zones have now.
+  static func rebalance(_ zones: borrowing ZoneSet, _ architecture: Architecture, _ policy: MachinePolicy) {
+    zones.setWatermarks(minimum: minimumFree(zones, architecture, policy), scale: policy.watermarkScale)
+  }
+
   /// Linux: `init_per_zone_wmark_min`, `khugepaged`'s start.
-  private borrowing func minimumFree(pageblock: Order) -> FrameCount {
-    let shift = layout.architecture.baseShift
+  private static func minimumFree(
+    _ zones: borrowing ZoneSet, _ architecture: Architecture, _ policy: MachinePolicy
+  ) -> FrameCount {
+    let shift = architecture.baseShift
+    let pageblock = policy.pageblocks?.order ?? architecture.pageblockOrder
     if let wanted = policy.minimumFree { return FrameCount(wanted, shift, rounded: .up) }
     let frames = zones.kernelFrames()
     let usual = Watermarks.defaultMinimum(frames, shift)
     guard policy.keepsPageblocksFree else { return usual }
-    let forKernel = zones.indices.filter {
-      zones.descriptions[Int($0.rawValue)].kind <= .normal && zones[$0].managed > .zero
+    var forKernel = ZoneCount.zero
+    for index in zones.indices where zones.descriptions[Int(index.rawValue)].kind <= .normal && zones[index].managed > .zero {
+      forKernel += ZoneCount(1)
     }
-    return max(
-      usual,
-      Watermarks.minimumForHugePages(zones: ZoneCount(UInt64(forKernel.count)), pageblock: pageblock, frames: frames))
+    return max(usual, Watermarks.minimumForHugePages(zones: forKernel, pageblock: pageblock, frames: frames))
   }
 
   private static func zones(
     _ layout: BootLayout, table: FrameTable, topOrder: Order?, _ pageblocks: PageblockPolicy, cpus: UInt32,
-    _ distances: NodeDistances, _ nodesForMovable: Set<NodeID>, memmap: [FrameRange], _ storage: Storage
+    _ policy: MachinePolicy, memmap: [FrameRange], _ storage: Storage
   ) throws(MachineError) -> ZoneSet {
-    let descriptions = layout.nodes.flatMap { node in
-      node.zones.filter { $0.present > .zero }.map { zone in
-        ZoneDescription(
-          node: zone.node, kind: zone.kind, span: zone.span,
-          memory: node.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty },
-          prefersMovable: nodesForMovable.contains(zone.node))
-      }
-    }
-    let size = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: pageblocks).aligned(to: storage.granule, .up)
+    let descriptions = descriptions(layout, policy)
+    let books = ZoneSet.storageBytes(descriptions, cpus: cpus, policy: pageblocks).aligned(to: ByteCount(64), .up)
+    let unit = layout.architecture.validityFrames
+    let limit = policy.hotplug.map { Machine.limit($0, layout) }
+    let units = limit.map { LateFrames.storageBytes(unit: unit, limit: $0) } ?? .zero
+    let size = (books + units).aligned(to: storage.granule, .up)
     let base: UnsafeMutableRawPointer
     do {
       base = try storage.reserve(size, for: .tables)
@@ -165,9 +174,15 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
       throw .storage(error)
     }
     let address = UInt(bitPattern: base)
+    // The units lie behind the zones' books, in the same reservation.
+    let late = limit.map {
+      LateFrames(
+        unit: unit, limit: $0,
+        storage: UnsafeMutableRawBufferPointer(start: base + Int(books.rawValue), count: Int(units.rawValue)))
+    }
     return ZoneSet(
-      descriptions, table: table, topOrder: topOrder, policy: pageblocks, cpus: cpus, distances: distances, memmap: memmap,
-      storage: UnsafeMutableRawBufferPointer(start: base, count: Int(size.rawValue)),
+      descriptions, table: table, topOrder: topOrder, policy: pageblocks, cpus: cpus, distances: policy.distances,
+      memmap: memmap, late: late, storage: UnsafeMutableRawBufferPointer(start: base, count: Int(books.rawValue)),
       barrier: { storage.barrier() },
       release: {
         // The reservation made above, which nobody uses any more.

@@ -1,4 +1,5 @@
 public import FrameAllocator
+public import Hotplug
 public import HugePools
 public import MemoryUnits
 
@@ -37,12 +38,32 @@ public struct MachinePolicy: Hashable, Sendable {
   public var nodesForMovable: Set<NodeID> = []
   public var memmap = MemmapPlacement.accounted
   public var hugePools = HugePoolPolicy()
+  /// Nil for a machine whose memory stays as it booted.
+  public var hotplug: HotplugRoom?
   /// Bits of one more level of page tables than the architecture's usual ones: 9 for five levels on x86_64.
   public var extraTableLevel: UInt8?
   /// Whether the machine recounts itself after each of its own operations: slow, for tests and for chasing a fault.
   public var checksEveryStep = false
 
   public init() {}
+}
+
+/// Room for memory that comes after a machine was made.
+///
+/// Each node gets a normal and a movable zone that reach to the limit, empty or not. What is set aside for them costs nothing until it is
+/// used, but two words for each unit of what comes.
+public struct HotplugRoom: Hashable, Sendable {
+  /// The first address that no memory will have. Linux: a virtual machine's `maxmem`.
+  public var limit: PhysicalAddress
+  /// Nodes that may get memory beside those that boot with some.
+  public var nodes: Set<NodeID>
+  public var policy: HotplugPolicy
+
+  public init(limit: PhysicalAddress, nodes: Set<NodeID> = [], policy: HotplugPolicy = HotplugPolicy()) {
+    self.limit = limit
+    self.nodes = nodes
+    self.policy = policy
+  }
 }
 
 /// How many processors a machine has: their indices are below it.

@@ -27,9 +27,11 @@ struct TableMemory: @unchecked Sendable {
   private let give: @Sendable () -> Void
 
   /// Without room for as many addresses as the machine has, there is a machine, and no space can be made in it.
-  init(_ layout: BootLayout, _ contents: DirectMap?, _ storage: some MemmapStorage) {
+  ///
+  /// - Parameter limit: where memory may end that comes later.
+  init(_ layout: BootLayout, upTo limit: FrameNumber?, _ contents: DirectMap?, _ storage: some MemmapStorage) {
     let shift = layout.architecture.baseShift
-    let end = layout.nodes.flatMap { $0.memory.map { $0.end } }.max() ?? FrameNumber(0)
+    let end = max(layout.nodes.flatMap { $0.memory.map { $0.end } }.max() ?? FrameNumber(0), limit ?? FrameNumber(0))
     let size = ByteCount(end - FrameNumber(0), shift).aligned(to: max(storage.granule, shift.bytes), .up)
     if let contents {
       map = contents

@@ -34,7 +34,7 @@ public struct MachineSnapshot: Hashable, Sendable {
   public let baseShift: PageShift
   /// The kinds of zones that the architecture can have, lowest first.
   public let kinds: [ZoneKind]
-  /// In the order of the machine's zones.
+  /// In the order of the machine's zones, without those that have no memory.
   public let zones: [Zone]
   /// In the order of the architecture's sizes.
   public let pools: [Pool]
@@ -55,11 +55,14 @@ extension Machine {
     var list: [MachineSnapshot.Zone] = []
     for index in zones.indices {
       let description = zones.descriptions[Int(index.rawValue)]
+      let boot = description.memory.reduce(FrameCount.zero) { $0 + $1.count }
+      let present = FrameCount(UInt64(Int64(boot.rawValue) + zones[index].presentChange))
+      // Zones that wait for their first memory are not shown.
+      guard present > .zero, let span = hotplug.spanned(by: index, zones: zones) else { continue }
       let free = zones[index].freeInTree()
       list.append(
         MachineSnapshot.Zone(
-          node: description.node, kind: description.kind, span: description.span,
-          present: description.memory.reduce(.zero) { $0 + $1.count }, managed: zones[index].managed, free: free,
+          node: description.node, kind: description.kind, span: span, present: present, managed: zones[index].managed, free: free,
           cached: zones[index].freeFrames() - free, watermarks: zones[index].watermarks,
           reserves: kinds.map { zones.reserve(of: index, for: $0) },
           freeBlocks: zones[index].freeBlocks(upTo: layout.architecture.maxOrder),

@@ -20,6 +20,8 @@ public struct ContiguousPolicy: Hashable, Sendable {
   /// The unit in which ranges are isolated, at least a pageblock: nil for the pageblock. Kernels before 5.19 isolated blocks of
   /// their top order, so that one unmovable frame beside the range was in the way.
   public var isolationOrder: Order?
+  /// Whether pages of huge pools move too that are as large as the range or larger: for who wants the memory gone, and not as one page.
+  public var movesLargerPages = false
   /// How often a folio is tried that is busy, at least once.
   public var tries = TryCount(5)
 
@@ -56,9 +58,35 @@ public struct RangePlan: Hashable, Sendable {
   /// Frames of folios that must be moved or dropped, those parts of them included that lie beyond the range.
   public internal(set) var moves = FrameCount.zero
   public internal(set) var obstacles = Obstacles()
+  /// Parts of the range that are left alone, lowest first: they stand in nobody's way, and are not taken.
+  public internal(set) var skipped: [FrameRange] = []
   /// What the rule says of it.
   public internal(set) var kind = RangeOutcome.Kind.free
 
+  /// A plan of a range of which nothing is known yet.
+  public init(range: FrameRange, zone: ZoneIndex, isolation: FrameRange) {
+    self.range = range
+    self.zone = zone
+    self.isolation = isolation
+  }
+
   /// Whether it can be emptied, so far as can be seen.
   public var isPossible: Bool { obstacles.isEmpty }
+
+  /// The range without what is skipped, lowest first.
+  public var taken: [FrameRange] { range.subtracting(skipped) }
+}
+
+extension FrameRange {
+  /// What is left of the range beside `others`, lowest first. These are in rising order.
+  public func subtracting(_ others: [FrameRange]) -> [FrameRange] {
+    var left: [FrameRange] = []
+    var place = start
+    for other in others where other.overlaps(self) {
+      if place < other.start { left.append(FrameRange(start: place, end: other.start)) }
+      place = max(place, min(end, other.end))
+    }
+    if place < end { left.append(FrameRange(start: place, end: end)) }
+    return left
+  }
 }

@@ -135,7 +135,7 @@ extension ZoneSet {
       if isCancelled { throw .cancelled(moved: moved) }
       self[zone].sweep(plan.range)
       do throws(IsolationError) {
-        return try self[zone].takeIsolated(plan.range)
+        return try self[zone].takeIsolated(plan.taken)
       } catch {
         // What cannot get better by trying again.
         let isHopeless = [.busy, .notOwned].allSatisfy { obstacles[$0] == .zero } && !obstacles.isEmpty
@@ -155,7 +155,7 @@ extension ZoneSet {
   ) -> Bool {
     let node = descriptions[Int(plan.zone.rawValue)].node
     // The plan looked before the isolation; since then something else may have come.
-    let now = self.plan(plan.range, in: plan.zone, policy, stopsAtFirst: false, isOurs: true)
+    let now = self.plan(plan.range, in: plan.zone, policy, stopsAtFirst: false, isOurs: true, skipping: plan.skipped)
     guard now.isPossible else {
       obstacles.add(now.obstacles)
       return false

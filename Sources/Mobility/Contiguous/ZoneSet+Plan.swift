@@ -21,13 +21,17 @@ extension ZoneSet {
     return plan(range, in: index, policy, stopsAtFirst: stopsAtFirst)
   }
 
-  /// - Parameter isOurs: whether the range is isolated by the caller, so that what is isolated counts as free.
+  /// - Parameters:
+  ///   - isOurs: whether the range is isolated by the caller, so that what is isolated counts as free.
+  ///   - skipped: what is left alone, lowest first.
   borrowing func plan(
-    _ range: FrameRange, in index: ZoneIndex, _ policy: ContiguousPolicy, stopsAtFirst: Bool, isOurs: Bool = false
+    _ range: FrameRange, in index: ZoneIndex, _ policy: ContiguousPolicy, stopsAtFirst: Bool, isOurs: Bool = false,
+    skipping skipped: [FrameRange] = []
   ) -> RangePlan {
     let unit = policy.isolationOrder.map { max($0, self[index].pageblockOrder) } ?? self[index].pageblockOrder
     let isolation = self[index].pageblocks(around: range.aligned(to: unit.frames, .up))
     var plan = RangePlan(range: range, zone: index, isolation: isolation)
+    plan.skipped = skipped
     let rule = RangeRule(policy)
     var contents = RangeContents()
     // Units larger than pageblocks must be emptied as a whole.
@@ -44,6 +48,8 @@ extension ZoneSet {
         contents.free += part.intersection(range).count
         if isForeignArea(part) { contents.obstacles.add(.contiguousArea, part) }
       case .folio(let shape) where isOurs && shape.kind == .isolated: contents.free += part.intersection(range).count
+      case .folio(let shape) where shape.kind == .hugePool && policy.movesLargerPages && !isForeignArea(part):
+        contents.movable += use.frames.count
       case .folio(let shape):
         if shape.kind == .hugePool, use.frames.count >= range.count || !isForeignArea(part) {
           contents.addHugePage(use.frames, inside: range)
@@ -55,7 +61,7 @@ extension ZoneSet {
           contents.movable += use.frames.count
         }
       case .unowned:
-        addUnowned(part, index, &contents.obstacles)
+        for left in part.subtracting(skipped) { addUnowned(left, index, &contents.obstacles) }
       }
       return !(stopsAtFirst && !rule.outcome(contents).obstacles.isEmpty)
     }
@@ -91,6 +97,7 @@ extension ZoneSet {
   private func unownedKind(_ frame: FrameNumber, _ index: ZoneIndex) -> Obstacle {
     guard table.isMemory(frame) else { return .hole }
     guard zone(of: frame) == index else { return .border }
+    if let late, late.isMemmap(frame) { return .memmap }
     return memmap.contains { $0.contains(frame) } ? .memmap : .reserved
   }
 }

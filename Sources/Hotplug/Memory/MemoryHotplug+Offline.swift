@@ -1,0 +1,173 @@
+public import FrameAllocator
+import FrameMap
+public import HugePools
+public import MemoryUnits
+public import Mobility
+
+extension MemoryHotplug {
+  /// Takes memory offline: isolates it, moves what is movable elsewhere, replaces or gives up free pages of huge pools, and takes the
+  /// frames from their zone. What fails half-way, or is cancelled, puts everything back.
+  ///
+  /// Frames that hold descriptors are passed over, whatever their number, and frames that failed are left alone.
+  ///
+  /// - Parameters:
+  ///   - range: whole blocks, all online in one zone; also of the memory that the machine booted with.
+  ///   - shouldGoOn: asked before each folio is moved.
+  /// - Returns: what was done.
+  /// - Throws: `.notPluggable`, `.misaligned`, `.noSuchBlock`, `.hasHoles`, `.mixedZones`, `.mixedNodes`, `.notOnline`, `.vetoed`, `.busy`,
+  ///   `.promised`, `.cancelled`.
+  /// - Complexity: O(frames / 64 + folios), and the moves. Threads: any. Linux: `memory_block_offline`, `offline_pages`.
+  @discardableResult public borrowing func offline<Owner, Mover>(
+    _ range: FrameRange, zones: borrowing ZoneSet, pools: borrowing HugePools, with context: MigrationContext<Owner, Mover>,
+    shouldGoOn: () -> Bool = { true }
+  ) throws(HotplugError) -> RangePlan {
+    try requireWholeBlocks(range)
+    return try state.withLock { (state) throws(HotplugError) in
+      try offline(range, &state, zones: zones, pools: pools, with: context, shouldGoOn: shouldGoOn)
+    }
+  }
+
+  borrowing func offline<Owner, Mover>(
+    _ range: FrameRange, _ state: inout HotplugState, zones: borrowing ZoneSet, pools: borrowing HugePools,
+    with context: MigrationContext<Owner, Mover>, shouldGoOn: () -> Bool
+  ) throws(HotplugError) -> RangePlan {
+    guard let late = zones.late else { throw .notPluggable }
+    let places = state.places(in: range)
+    let isBoot = places.isEmpty
+    let index = try isBoot ? bootZone(of: range, zones) : onlineZone(of: range, state)
+    let usable = isBoot ? [range] : state.blocks[places].map { $0.usable }.joined()
+    try state.ask(.goingOffline, orTell: .offlineCancelled, range, index)
+    var plan = RangePlan(range: range, zone: index, isolation: range)
+    if let first = usable.first, let last = usable.last {
+      let inner = FrameRange(start: first.start, end: last.end)
+      let kept = (inner.subtracting(usable) + state.poisoned(in: inner)).sorted { $0.start < $1.start }
+      do throws(HotplugError) {
+        plan = try empty(inner, of: index, skipping: kept, zones: zones, pools: pools, with: context, shouldGoOn)
+      } catch {
+        state.tell(.offlineCancelled, range, index)
+        throw error
+      }
+      let poisoned = state.poisoned(in: inner).count
+      for taken in plan.taken { zones[index].forgetClaimed(taken.count) }
+      zones[index].forgetClaimed(FrameCount(UInt64(poisoned)))
+    }
+    late.setZone(nil, of: range)
+    zones[index].changePresent(by: -Int64(range.count.rawValue))
+    if isBoot {
+      enterBootBlocks(range, index, &state, zones)
+    } else {
+      for place in places { state.blocks[place].state = .offline }
+    }
+    rebalance(zones)
+    state.tell(.offline, range, index)
+    return plan
+  }
+
+  /// The zone of blocks that came later.
+  private func onlineZone(of range: FrameRange, _ state: HotplugState) throws(HotplugError) -> ZoneIndex {
+    var found: ZoneIndex?
+    for block in state.blocks[try state.wholePlaces(of: range, geometry.blockFrames)] {
+      guard case .online(let index) = block.state else { throw .notOnline(block.range) }
+      guard found ?? index == index else { throw .mixedZones(range) }
+      found = index
+    }
+    guard let found else { throw .noSuchBlock(range.start) }
+    return found
+  }
+
+  /// The zone of memory that the machine booted with. Linux: `test_pages_in_a_zone`, and the walk before it that counts pages.
+  private func bootZone(of range: FrameRange, _ zones: borrowing ZoneSet) throws(HotplugError) -> ZoneIndex {
+    var parts: [FrameRange] = []
+    var found: [ZoneIndex] = []
+    for index in zones.indices {
+      let own = zones.descriptions[Int(index.rawValue)].memory.map { $0.intersection(range) }.filter { !$0.isEmpty }
+      if !own.isEmpty { found.append(index) }
+      parts += own
+    }
+    parts.sort { $0.start < $1.start }
+    if let hole = range.subtracting(parts).first {
+      guard !found.isEmpty else { throw .noSuchBlock(range.start) }
+      throw .hasHoles(range, first: hole.start)
+    }
+    let nodes = found.map { zones.descriptions[Int($0.rawValue)].node }
+    guard nodes.allSatisfy({ $0 == nodes[0] }) else { throw .mixedNodes(range) }
+    guard found.count == 1 else { throw .mixedZones(range) }
+    return found[0]
+  }
+
+  /// Memory that the machine booted with is offline; from now on it is as what came later.
+  private func enterBootBlocks(
+    _ range: FrameRange, _ index: ZoneIndex, _ state: inout HotplugState, _ zones: borrowing ZoneSet
+  ) {
+    let node = zones.descriptions[Int(index.rawValue)].node
+    state.leftBoot.append(HotplugState.LeftMemory(range: range, zone: index))
+    var blocks: [MemoryBlock] = []
+    for number in 0..<range.count / geometry.blockFrames {
+      let part = FrameRange(start: range.start + geometry.blockFrames * number, count: geometry.blockFrames)
+      blocks.append(MemoryBlock(range: part, node: node, home: .lent, memmapFrames: .zero, state: .offline))
+    }
+    state.blocks.insert(contentsOf: blocks, at: state.firstPlace(from: range.start))
+  }
+
+  /// Empties the range and claims its frames.
+  private borrowing func empty<Owner, Mover>(
+    _ range: FrameRange, of index: ZoneIndex, skipping kept: [FrameRange], zones: borrowing ZoneSet, pools: borrowing HugePools,
+    with context: MigrationContext<Owner, Mover>, _ shouldGoOn: () -> Bool
+  ) throws(HotplugError) -> RangePlan {
+    var rules = ContiguousPolicy()
+    rules.movesLargerPages = true
+    rules.tries = TryCount(policy.tries)
+    let first: ContiguousError
+    do throws(ContiguousError) {
+      return try zones.vacate(range, of: index, skipping: kept, rules, with: context, shouldGoOn: shouldGoOn)
+    } catch {
+      first = error
+    }
+    // Free pages of pools that found no other place are given up. Where that does not help either they are made again.
+    guard case .refused(_, let obstacles) = first, obstacles[.busy] + obstacles[.noRoom] == obstacles.total else {
+      throw HotplugError(first, range)
+    }
+    let before = sizes(of: pools)
+    do throws(HugePoolError) {
+      try pools.dissolve(range, zones: zones, with: context)
+    } catch {
+      throw .promised(error)
+    }
+    guard sizes(of: pools) != before else { throw HotplugError(first, range) }
+    do throws(ContiguousError) {
+      return try zones.vacate(range, of: index, skipping: kept, rules, with: context, shouldGoOn: shouldGoOn)
+    } catch {
+      for size in before {
+        let now = pools.counts(size.page, on: size.node)
+        if now.total < size.total {
+          _ = pools.setSize(size.page, to: size.total - now.surplus, on: size.node, zones: zones, with: context)
+        }
+      }
+      throw HotplugError(error, range)
+    }
+  }
+
+  private struct PoolSize: Equatable {
+    let page: PageSize
+    let node: NodeID
+    let total: PageCount
+  }
+
+  private func sizes(of pools: borrowing HugePools) -> [PoolSize] {
+    var sizes: [PoolSize] = []
+    for page in pools.sizes {
+      for node in pools.nodes { sizes.append(PoolSize(page: page, node: node, total: pools.counts(page, on: node).total)) }
+    }
+    return sizes
+  }
+}
+
+extension HotplugError {
+  fileprivate init(_ error: ContiguousError, _ range: FrameRange) {
+    switch error {
+    case .refused(_, let obstacles), .exhausted(_, _, let obstacles): self = .busy(range, obstacles)
+    case .cancelled(let moved): self = .cancelled(moved: moved)
+    case .noSuchRange: self = .noSuchBlock(range.start)
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import FrameAllocator
+import FrameContents
+import FrameMap
+import HostArena
+import Hotplug
+import HugePools
+import Megalith
+import MemoryUnits
+import Mobility
+import PhysicalLayout
+import TestSupport
+import Testing
+
+/// Storage that fails when told to, for machines.
+final class BreakingStorage: MachineStorage {
+  typealias Mover = PortableMover
+  let inner = FailingStorage()
+  private let host = HostStorage()
+
+  var granule: ByteCount { inner.granule }
+  var barrierReachesReaders: Bool { inner.barrierReachesReaders }
+  func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
+    try inner.reserve(size, for: use)
+  }
+  func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
+    // Books for every granule of what zones and page tables may ever need would take longer than the tests.
+    if use == .tables, size > .mebibytes(32) { return try host.commit(start, size, for: use) }
+    try inner.commit(start, size, for: use)
+  }
+  func decommit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.decommit(start, size) }
+  func placeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) -> Bool { inner.placeGuard(start, size) }
+  func removeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.removeGuard(start, size) }
+  func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.release(start, size) }
+  func barrier() { inner.barrier() }
+  func pause() { inner.pause() }
+}
+
+/// Everything that counters say of a machine.
+struct Dump: Equatable, CustomStringConvertible {
+  struct Zone: Equatable {
+    let index: ZoneIndex
+    let managed: FrameCount
+    let present: Int64
+    let free: FrameCount
+    let spanned: FrameRange?
+    let watermarks: Watermarks
+  }
+  let zones: [Zone]
+  let valid: FrameCount
+  let memory: FrameCount
+  let memmapBytes: ByteCount
+  let blocks: [MemoryBlock]
+  let shared: [SharedMemmap]
+  let pools: [HugePoolCounts]
+
+  var description: String { "\(zones) valid \(valid) memory \(memory) memmap \(memmapBytes) \(blocks) \(shared) \(pools)" }
+}
+
+/// A small machine to which memory comes and from which it goes. Sections are of 8 MiB, so that there are many; each test ends with
+/// `finish()`.
+final class Plant<Storage: MachineStorage>: Sendable {
+  let machine: Machine<Storage>
+  let ledger = FolioLedger()
+  let boot: Dump
+
+  init(_ layout: BootLayout, _ model: MemoryModel, _ policy: MachinePolicy, _ storage: Storage) throws {
+    machine = try Machine(layout, model: model, policy: policy, storage: storage)
+    boot = Plant.dump(machine)
+  }
+
+  static func dump(_ machine: borrowing Machine<Storage>) -> Dump {
+    var zones: [Dump.Zone] = []
+    for index in machine.zones.indices {
+      zones.append(
+        Dump.Zone(
+          index: index, managed: machine.zones[index].managed, present: machine.zones[index].presentChange,
+          free: machine.zones[index].freeFrames(), spanned: machine.hotplug.spanned(by: index, zones: machine.zones),
+          watermarks: machine.zones[index].watermarks))
+    }
+    return Dump(
+      zones: zones, valid: machine.map.validFrames, memory: machine.map.memoryFrames,
+      memmapBytes: machine.map.account().memmapBytes, blocks: machine.hotplug.blocks, shared: machine.hotplug.sharedMemmaps,
+      pools: machine.memory.pools.sizes.map { machine.memory.pools.counts($0) })
+  }
+
+  var dump: Dump { Plant.dump(machine) }
+
+  /// Books agree.
+  @discardableResult func check(_ place: SourceLocation = #_sourceLocation) -> FrameCount? {
+    do {
+      return try machine.checkInvariants()
+    } catch {
+      Issue.record("\(error)", sourceLocation: place)
+      return nil
+    }
+  }
+
+  /// Everything that came has gone, and the machine is as it booted.
+  func finish(_ place: SourceLocation = #_sourceLocation) {
+    let held = check(place)
+    #expect(held == .zero, sourceLocation: place)
+    let now = dump
+    #expect(now == boot, sourceLocation: place)
+  }
+
+  func zone(_ kind: ZoneKind, _ node: UInt32 = 0) -> ZoneIndex {
+    let list = machine.zones.descriptions
+    return ZoneIndex(UInt32(list.firstIndex { $0.kind == kind && $0.node == NodeID(node) } ?? list.count))
+  }
+
+  /// A movable folio of the ledger's inside `range`.
+  func movable(_ order: Order, at head: FrameNumber) throws -> FolioLedger.Ticket {
+    let found = machine.zones.zone(of: head)
+    let zone = try #require(found)
+    return try ledger.keep(machine.zones[zone].claimFolio(at: head, order: order, .movable, kind: .ordinary))
+  }
+}
+
+enum Plants {
+  static let section = ByteCount.mebibytes(8)
+  static let changeable = MemoryModel.allCases.filter { $0.canChange }
+
+  static func architecture() -> Architecture {
+    var architecture = Architecture.arm64Granule4K
+    architecture.sectionSize = section
+    architecture.smallestMemoryBlock = section
+    architecture.largestMemoryBlock = section
+    architecture.addressLimit = PhysicalAddress(8 << 30)
+    return architecture
+  }
+
+  static func layout(nodes: [ByteCount] = [.mebibytes(64)], _ architecture: Architecture = architecture()) throws -> BootLayout {
+    let total = nodes.reduce(ByteCount.zero) { $0 + $1 }
+    return try BootLayout(
+      of: PhysicalMemory(total: total, nodes: nodes.count == 1 ? [] : nodes, architecture: architecture).boot())
+  }
+
+  static func policy(
+    _ hosting: HostingUnit = .eachBlock, block: ByteCount? = nil, limit: ByteCount = .gibibytes(2), nodes: Set<NodeID> = []
+  ) -> MachinePolicy {
+    var policy = MachinePolicy()
+    var own = HotplugPolicy()
+    own.selfHosting = hosting
+    own.blockSize = block
+    policy.hotplug = HotplugRoom(limit: PhysicalAddress(0) + limit, nodes: nodes, policy: own)
+    return policy
+  }
+
+  static func plain(
+    _ model: MemoryModel, _ hosting: HostingUnit = .eachBlock, block: ByteCount? = nil, nodes: [ByteCount] = [.mebibytes(64)]
+  ) throws -> Plant<HostStorage> {
+    try Plant(layout(nodes: nodes), model, policy(hosting, block: block), HostStorage())
+  }
+}
+
+/// Frames by mebibytes of address.
+func mebibytes(_ start: UInt64, _ end: UInt64) -> FrameRange {
+  FrameRange(start: FrameNumber(start << 8), end: FrameNumber(end << 8))
+}
+
+/// What `body` throws; nil where it does not.
+func refusal(_ body: () throws -> Void) -> HotplugError? {
+  do { try body() } catch { return error as? HotplugError }
+  return nil
+}
