@@ -7,7 +7,8 @@ Each folder of RECORDINGS holds a serial.log (console output, the kernel's messa
 of zones and memory blocks). Tests/Fixtures/oracle/<case>/ gets boot.log, the messages about physical memory,
 iomem.txt, the resource tree, and expected.txt, the zones and memory blocks, both right after boot. Where the command line
 asks for 1 GiB pages, and frames were recorded: reserved.txt, the reserved frames, and pages.txt, those pages' first frames. watermarks.txt: managed frames, the marks and the
-protection of each populated zone, by the kernel's zoneinfo.
+protection of each populated zone, by the kernel's zoneinfo. hotplug.txt, where memory came: for each snapshot after boot the zones from Normal up (start, spanned, present,
+managed), the memory blocks that came by state and zone, and, where it is known, the frames that their descriptors took.
 """
 import json
 import pathlib
@@ -78,6 +79,27 @@ def watermarks(lines):
             yield " ".join([head[1], head[2]] + [figure[1] for figure in figures] + [kept])
 
 
+def write_hotplug(out, folder):
+    snapshots = json.loads((folder / "summary.json").read_text())
+    lines = ["kernel " + json.loads((folder / "meta.json").read_text())["kernel"], "options " + (folder / "cmdline").read_text().strip()]
+    first = snapshots[0]
+    for snapshot in snapshots[1:]:
+        lines.append(f"snapshot {snapshot['label']}")
+        for zone in snapshot["zones"]:
+            if zone["zone"] in ("Normal", "Movable"):
+                lines.append("zone {zone} {start_pfn} {spanned} {present} {managed}".format(**zone))
+        for text in snapshot["blocks"]:
+            match = re.match(r"block (\d+)-(\d+) .*state=(\w+) valid_zones=\[(\w+)", text)
+            if match and int(match[1]) >= 32:
+                lines.append(f"blocks {match[1]} {match[2]} {match[3]} {match[4]}")
+        taken = snapshot["nr_memmap"].get("nr_memmap_pages")
+        if taken is None and snapshot["label"] == "added" and not any("online " in line for line in lines):
+            taken = (first["MemFree"] - snapshot["MemFree"]) // 4
+        if taken is not None:
+            lines.append(f"memmap {taken}")
+    (out / "hotplug.txt").write_text("\n".join(lines) + "\n")
+
+
 def main():
     source = pathlib.Path(sys.argv[1])
     target = pathlib.Path(__file__).resolve().parent.parent / "Tests/Fixtures/oracle"
@@ -102,6 +124,8 @@ def main():
         (out / "iomem.txt").write_text("\n".join(first_section(lines, "iomem")) + "\n")
         (out / "expected.txt").write_text("\n".join(expected) + "\n")
         (out / "watermarks.txt").write_text("\n".join(watermarks(first_section(lines, "zoneinfo"))) + "\n")
+        if folder.name.startswith(("f-", "s-classic-hp-")):
+            write_hotplug(out, folder)
         if "hugepagesz=1G" in (folder / "cmdline").read_text():
             write_boot_pages(out, lines)
 

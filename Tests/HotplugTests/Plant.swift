@@ -63,9 +63,13 @@ final class Plant<Storage: MachineStorage>: Sendable {
   let ledger = FolioLedger()
   let boot: Dump
 
-  init(_ layout: BootLayout, _ model: MemoryModel, _ policy: MachinePolicy, _ storage: Storage) throws {
-    machine = try Machine(layout, model: model, policy: policy, storage: storage)
+  convenience init(_ layout: BootLayout, _ model: MemoryModel, _ policy: MachinePolicy, _ storage: Storage) throws {
+    try self.init(machine: Machine(layout, model: model, policy: policy, storage: storage))
+  }
+
+  init(machine: consuming Machine<Storage>) throws {
     boot = Plant.dump(machine)
+    self.machine = machine
   }
 
   static func dump(_ machine: borrowing Machine<Storage>) -> Dump {
@@ -140,7 +144,7 @@ enum Plants {
   ) -> MachinePolicy {
     var policy = MachinePolicy()
     var own = HotplugPolicy()
-    own.selfHosting = hosting
+    own.hostingUnit = hosting
     own.blockSize = block
     policy.hotplug = HotplugRoom(limit: PhysicalAddress(0) + limit, nodes: nodes, policy: own)
     return policy

@@ -27,9 +27,8 @@ extension ZoneSet {
     if order == Order(0) {
       for index in list where accepts(index, request) {
         if let folio = try self[index].takeCached(request.mobility, on: cpu) { return folio }
-        // Only the first zone that would do: others' caches are not a reason to go there. One that waits for its first memory
-        // would not.
-        if self[index].managed > .zero { break }
+        // Only the first zone that would do: others' caches are not a reason to go there.
+        break
       }
     }
     if let folio = try take(order, request, on: cpu, isFirstTry: true) { return folio }
@@ -75,6 +74,8 @@ extension ZoneSet {
 
   private func accepts(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
     let zone = descriptions[Int(index.rawValue)]
+    // One that waits for its first memory.
+    if late != nil, self[index].managed == .zero { return false }
     return request.accepts(zone.kind) && (!request.isNodeFixed || zone.node == request.node)
   }
 

@@ -25,6 +25,12 @@ public struct MemoryBlock: Hashable, Sendable {
     case own
     /// In the first frames of the range that it was added with.
     case shared(HostNumber)
+
+    /// Frames of the machine that are the block's alone, outside of the range that it was added with.
+    var frames: [FrameRange] {
+      guard case .folios(let folios) = self else { return [] }
+      return folios.map { $0.frames }
+    }
   }
 
   public let range: FrameRange

@@ -17,7 +17,7 @@ public struct HotplugPolicy: Hashable, Sendable {
   ///
   /// Linux: `memory_block_size_bytes`.
   public var blockSize: ByteCount?
-  public var selfHosting = HostingUnit.eachBlock
+  public var hostingUnit = HostingUnit.eachBlock
   /// Whether descriptors lie in what is added in the virtual model only; in others they lie elsewhere then. Linux: always.
   public var hostsInVirtualModelOnly = false
   /// How often a folio is tried that is busy, at least once, before an offline gives up.

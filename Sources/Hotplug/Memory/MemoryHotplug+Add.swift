@@ -51,7 +51,7 @@ extension MemoryHotplug {
     let whole = FrameCount(geometry.descriptorSize * range.count.rawValue, geometry.baseShift, rounded: .up)
     let isHosting = wanted == .fromRange && (model == .vmemmap || !policy.hostsInVirtualModelOnly)
     let hosting: AddPlan.Hosting =
-      switch policy.selfHosting {
+      switch policy.hostingUnit {
       case .oneBlock where isHosting: range.count == block ? .eachBlock(perBlock) : .elsewhere
       case .eachBlock where isHosting: .eachBlock(perBlock)
       case .wholeRange where isHosting: .wholeRange(whole)
@@ -73,7 +73,7 @@ extension MemoryHotplug {
   /// - Parameters:
   ///   - range: whole memory blocks.
   ///   - memmap: where descriptors are to lie; the policy may have those of some ranges lie elsewhere.
-  ///   - lend: told, before the map grows, which frames of the range will hold descriptors; none where they lie elsewhere.
+  ///   - lend: told, before the map grows, which frames will hold descriptors, in the order in which they are to be used.
   /// - Throws: ``HotplugError``.
   /// - Complexity: O(sections + units). Threads: any. Linux: `add_memory_resource`, `create_altmaps_and_memory_blocks`.
   @discardableResult public borrowing func add<Storage>(
@@ -94,7 +94,7 @@ extension MemoryHotplug {
     let late = try requirePlace(plan.range, plan.node, map: map, zones: zones)
     if let there = state.blocks[state.places(in: plan.range)].first { throw .overlaps(max(there.range.start, plan.range.start)) }
     let homes = try makeHomes(plan, number: HostNumber(state.nextHost), zones: zones, on: cpu)
-    lend(plan.hosting == .elsewhere ? [] : plan.hosted)
+    lend(plan.hosting == .elsewhere ? homes.flatMap { $0.frames } : plan.hosted)
     do throws(FrameMapError) {
       try map.add(plan.range)
     } catch {
@@ -109,7 +109,7 @@ extension MemoryHotplug {
         MemoryBlock(
           range: range, node: plan.node, home: homes.count == 1 ? homes[0] : homes[place], memmapFrames: count, state: first))
     }
-    if plan.hosting != .elsewhere { for hosted in plan.hosted { markMemmap(hosted, zones) } }
+    if plan.hosting != .elsewhere { for hosted in plan.hosted { mark(hosted, .memmap, zones) } }
     if case .wholeRange(let count) = plan.hosting {
       state.shared.append(
         SharedMemmap(
@@ -196,15 +196,15 @@ extension MemoryHotplug {
     for folio in folios { zones.put(folio.head, on: cpu) }
   }
 
-  /// Marks frames of the range that hold descriptors: one descriptor for each aligned piece.
-  private borrowing func markMemmap(_ range: FrameRange, _ zones: borrowing ZoneSet) {
+  /// Marks frames that no zone will have: one descriptor for each aligned piece.
+  borrowing func mark(_ range: FrameRange, _ kind: FrameKind, _ zones: borrowing ZoneSet) {
     var frame = range.start
     while frame < range.end {
       var order = Order(min(frame.alignmentOrder.rawValue, 40))
       while order.frames > range.end - frame { order = Order(order.rawValue - 1) }
       if let head = unsafe zones.table.descriptor(frame) {
         // Nobody else knows the frame yet.
-        unsafe head.pointee.setShape(FrameShape(.memmap, order: order))
+        unsafe head.pointee.setShape(FrameShape(kind, order: order))
       }
       frame += order.frames
     }

@@ -24,7 +24,12 @@ extension MemoryHotplug {
   ///
   /// - Complexity: O(blocks).
   public borrowing func managedChange(of zone: ZoneIndex) -> Int64 {
-    state.withLock { $0.change(of: zone) { Int64($0.usable.count.rawValue) } }
+    state.withLock { state in
+      state.change(of: zone) { block in
+        let withheld = state.withheld(in: block.usable).reduce(FrameCount.zero) { $0 + $1.count }
+        return Int64((block.usable.count - withheld).rawValue)
+      }
+    }
   }
 
   /// Recounts everything from scratch. Only while no memory comes or goes.

@@ -40,17 +40,19 @@ extension MemoryHotplug {
     var plan = RangePlan(range: range, zone: index, isolation: range)
     if let first = usable.first, let last = usable.last {
       let inner = FrameRange(start: first.start, end: last.end)
-      let kept = (inner.subtracting(usable) + state.poisoned(in: inner)).sorted { $0.start < $1.start }
+      let withheld = state.withheld(in: range)
+      let failed = state.poisoned(in: inner).filter { frame in !withheld.contains { $0.contains(frame) } }
+      let kept = (inner.subtracting(usable) + withheld + failed).sorted { $0.start < $1.start }
       do throws(HotplugError) {
         plan = try empty(inner, of: index, skipping: kept, zones: zones, pools: pools, with: context, shouldGoOn)
       } catch {
         state.tell(.offlineCancelled, range, index)
         throw error
       }
-      let poisoned = state.poisoned(in: inner).count
       for taken in plan.taken { zones[index].forgetClaimed(taken.count) }
-      zones[index].forgetClaimed(FrameCount(UInt64(poisoned)))
+      zones[index].forgetClaimed(FrameCount(UInt64(failed.count)))
     }
+    state.withheld.removeAll { range.contains($0) }
     late.setZone(nil, of: range)
     zones[index].changePresent(by: -Int64(range.count.rawValue))
     if isBoot {
@@ -110,7 +112,7 @@ extension MemoryHotplug {
   }
 
   /// Empties the range and claims its frames.
-  private borrowing func empty<Owner, Mover>(
+  borrowing func empty<Owner, Mover>(
     _ range: FrameRange, of index: ZoneIndex, skipping kept: [FrameRange], zones: borrowing ZoneSet, pools: borrowing HugePools,
     with context: MigrationContext<Owner, Mover>, _ shouldGoOn: () -> Bool
   ) throws(HotplugError) -> RangePlan {

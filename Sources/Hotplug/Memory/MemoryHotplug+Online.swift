@@ -18,11 +18,12 @@ extension MemoryHotplug {
     _ range: FrameRange, _ wanted: OnlineZone, zones: borrowing ZoneSet
   ) throws(HotplugError) -> ZoneIndex {
     try requireWholeBlocks(range)
-    return try state.withLock { (state) throws(HotplugError) in try online(range, wanted, &state, zones: zones) }
+    return try state.withLock { (state) throws(HotplugError) in try online(range, wanted, [], &state, zones: zones) }
   }
 
+  /// - Parameter withheld: parts that the zone does not get, lowest first.
   borrowing func online(
-    _ range: FrameRange, _ wanted: OnlineZone, _ state: inout HotplugState, zones: borrowing ZoneSet
+    _ range: FrameRange, _ wanted: OnlineZone, _ withheld: [FrameRange], _ state: inout HotplugState, zones: borrowing ZoneSet
   ) throws(HotplugError) -> ZoneIndex {
     guard let late = zones.late else { throw .notPluggable }
     let places = try state.wholePlaces(of: range, geometry.blockFrames)
@@ -41,21 +42,22 @@ extension MemoryHotplug {
     // Nothing can fail from here on. Frames are the zone's before they are free in it.
     late.setZone(index, of: range)
     zones[index].setPageblocks(of: range, to: .movable)
-    let poisoned = state.poisoned(in: range)
+    let poisoned = state.poisoned(in: range).filter { frame in !withheld.contains { $0.contains(frame) } }
     for usable in state.blocks[places].map({ $0.usable }).joined() {
-      for part in usable.subtracting(poisoned) {
+      for part in usable.subtracting(withheld).flatMap({ $0.subtracting(poisoned) }) {
         do throws(FreeTreeError) { try zones[index].manage(part) } catch { preconditionFailure("memory was put online twice") }
       }
     }
     zones[index].manageClaimed(FrameCount(UInt64(poisoned.count)))
     zones[index].changePresent(by: Int64(range.count.rawValue))
     for place in places { state.blocks[place].state = .online(index) }
+    state.withheld = (state.withheld + withheld).sorted { $0.start < $1.start }
     rebalance(zones)
     state.tell(.online, range, index)
     return index
   }
 
-  /// The zone that a range of a node goes to.
+  /// The zone that a range of a node goes to. Linux: `zone_for_pfn_range`, which forgets where a zone was that lost its memory.
   private func zone(
     for range: FrameRange, _ node: NodeID, _ wanted: OnlineZone, _ state: HotplugState, _ zones: borrowing ZoneSet
   ) throws(HotplugError) -> ZoneIndex {
@@ -72,7 +74,8 @@ extension MemoryHotplug {
       if isMovable {
         if zone.kind == .movable { return index }
       } else if zone.kind <= .normal {
-        // A zone that lies around it, else the highest.
+        // A zone that lies around it, or booted with memory there, else the highest.
+        if !zone.memory.isEmpty, zone.spanned.overlaps(range) { return index }
         if let span = spanned(by: index, state, zones), span.overlaps(range) { return index }
         kernel = index
       }

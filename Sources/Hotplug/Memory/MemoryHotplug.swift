@@ -52,6 +52,8 @@ struct HotplugState: Sendable {
   var leftBoot: [LeftMemory] = []
   /// Lowest first.
   var poisoned: [FrameNumber] = []
+  /// Parts of online blocks that their zone does not have; lowest first, apart from each other.
+  var withheld: [FrameRange] = []
   var listeners: [Listener] = []
   var nextHost: UInt64 = 0
   var nextListener: UInt64 = 0
@@ -91,6 +93,11 @@ struct HotplugState: Sendable {
     }
     guard frame == range.end, !range.isEmpty else { throw .noSuchBlock(frame) }
     return places
+  }
+
+  /// What is not there of `range` for its zone, lowest first: what a device withholds.
+  func withheld(in range: FrameRange) -> [FrameRange] {
+    withheld.map { $0.intersection(range) }.filter { !$0.isEmpty }
   }
 
   /// The frames of `range` that failed, as ranges.

@@ -19,7 +19,7 @@ extension Machine where Storage == ArenaStorage {
   /// are reserved.
   ///
   /// - Parameters:
-  ///   - arena: memory for at least the layout's; of kind `memfd`.
+  ///   - arena: memory for at least the layout's, and all that may come later; of kind `memfd`.
   public init(
     _ layout: BootLayout, model: MemoryModel, policy: MachinePolicy = MachinePolicy(),
     commandLine: KernelCommandLine = KernelCommandLine(), reserved: [FrameRange] = [], arena: Arena
@@ -33,8 +33,11 @@ extension Machine where Storage == ArenaStorage {
     } catch {
       throw .arena(error)
     }
+    let lent = LentFrames(shift)
     try self.init(
       layout, model: model, policy: policy, commandLine: commandLine, reserved: reserved, storage: storage,
-      contents: arena.directMap, memmap: { storage.frames })
+      contents: arena.directMap, memmap: { storage.frames }, lender: lent)
+    // What the boot allocator did not give is the zones' from now on.
+    storage.setSource(lent)
   }
 }

@@ -8,7 +8,7 @@ import PhysicalLayout
 
 /// Who is told which frames of added memory will hold its descriptors, before these are made.
 protocol MemmapLender: Sendable {
-  /// - Parameter frames: lowest first; none where descriptors are to come from the machine's free memory.
+  /// - Parameter frames: in the order in which they are to be used; none where none of the machine's are.
   func lend(_ frames: [FrameRange])
 }
 
@@ -78,7 +78,7 @@ extension Machine {
       baseShift: architecture.baseShift, blockFrames: block,
       descriptorSize: hasOwnDescriptors ? MemmapAccount.ownDescriptorSize : architecture.descriptorSize,
       memmapPiece: architecture.pageblockOrder, isAccessibleBeforeOnline: architecture.isMemoryAccessibleBeforeOnline,
-      accountsElsewhere: policy.memmap == .accounted && !hasOwnDescriptors)
+      accountsElsewhere: hasOwnDescriptors || policy.memmap == .accounted)
     return MemoryHotplug(
       geometry, policy: own, rebalance: { Machine.rebalance($0, architecture, policy) }, pause: pause)
   }
@@ -87,22 +87,24 @@ extension Machine {
   static func descriptions(_ layout: BootLayout, _ policy: MachinePolicy) -> [ZoneDescription] {
     let everything = policy.hotplug.map { FrameRange(start: FrameNumber(0), end: limit($0, layout)) }
     var descriptions: [ZoneDescription] = []
-    func add(_ node: NodeID, _ kind: ZoneKind, _ span: FrameRange?, _ memory: [FrameRange]) {
-      let mayGrow = kind == .normal || kind == .movable
-      guard let reach = mayGrow ? everything.map({ $0.joined(with: span) }) ?? span : span else { return }
-      descriptions.append(
-        ZoneDescription(
-          node: node, kind: kind, span: reach, memory: memory, spanned: span,
-          prefersMovable: policy.nodesForMovable.contains(node)))
-    }
     let extra = policy.hotplug?.nodes ?? []
-    let nodes = Set(layout.nodes.map { $0.node }).union(extra).sorted()
-    for node in nodes {
+    for node in Set(layout.nodes.map { $0.node }).union(extra).sorted() {
+      let prefersMovable = policy.nodesForMovable.contains(node)
       let own = layout.nodes.first { $0.node == node }
-      for kind in ZoneKind.allCases {
-        let zone = own?.zones.first { $0.kind == kind && $0.present > .zero }
-        let memory = zone.map { zone in own?.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty } ?? [] }
-        add(node, kind, zone?.span, memory ?? [])
+      let zones = own?.zones.filter { $0.present > .zero } ?? []
+      for zone in zones {
+        let mayGrow = zone.kind == .normal || zone.kind == .movable
+        let reach = mayGrow ? everything?.joined(with: zone.span) : nil
+        descriptions.append(
+          ZoneDescription(
+            node: node, kind: zone.kind, span: reach ?? zone.span,
+            memory: own?.memory.map { $0.intersection(zone.span) }.filter { !$0.isEmpty } ?? [], spanned: zone.span,
+            prefersMovable: prefersMovable))
+      }
+      guard let everything else { continue }
+      for kind in [ZoneKind.normal, .movable] where !zones.contains(where: { $0.kind == kind }) {
+        descriptions.append(
+          ZoneDescription(node: node, kind: kind, span: everything, memory: [], prefersMovable: prefersMovable))
       }
     }
     return descriptions
@@ -111,8 +113,54 @@ extension Machine {
 
 extension FrameRange {
   /// The smallest range that holds both.
-  fileprivate func joined(with other: FrameRange?) -> FrameRange {
-    guard let other else { return self }
-    return FrameRange(start: Swift.min(start, other.start), end: Swift.max(end, other.end))
+  fileprivate func joined(with other: FrameRange) -> FrameRange {
+    FrameRange(start: Swift.min(start, other.start), end: Swift.max(end, other.end))
+  }
+}
+
+// MARK: Devices
+
+extension Machine {
+  /// Adds memory of a device. See ``Hotplug/MemoryHotplug/addDevice(_:node:memmap:map:zones:on:lend:)``.
+  @discardableResult public borrowing func addDevice(
+    _ range: FrameRange, node: NodeID = NodeID(0), memmap: MemmapPlace = .elsewhere, on cpu: CPUIndex = CPUIndex(0)
+  ) throws(HotplugError) -> AddPlan {
+    let lender = lender
+    let plan = try hotplug.addDevice(range, node: node, memmap: memmap, map: map, zones: zones, on: cpu) { lender?.lend($0) }
+    checkStep()
+    return plan
+  }
+
+  /// A device that lends memory by units. See ``Hotplug/VirtioMemory``.
+  public borrowing func virtioMemory(
+    region: FrameRange, node: NodeID = NodeID(0), unit: ByteCount, zone: OnlineZone = .movable, memmap: MemmapPlace = .elsewhere
+  ) -> VirtioMemory {
+    VirtioMemory(
+      region: region, node: node, unit: FrameCount(unit, layout.architecture.baseShift, rounded: .down), zone: zone,
+      memmap: memmap, of: hotplug, pageblock: zones[ZoneIndex(0)].pageblockOrder)
+  }
+
+  /// Plugs memory of a device. See ``Hotplug/VirtioMemory/plug(_:hotplug:map:zones:on:lend:)``.
+  public borrowing func plug(
+    _ bytes: ByteCount, of device: inout VirtioMemory, on cpu: CPUIndex = CPUIndex(0)
+  ) throws(HotplugError) -> FrameCount {
+    let lender = lender
+    let frames = FrameCount(bytes, layout.architecture.baseShift, rounded: .down)
+    let done = try device.plug(frames, hotplug: hotplug, map: map, zones: zones, on: cpu) { lender?.lend($0) }
+    checkStep()
+    return done
+  }
+
+  /// Unplugs memory of a device. See ``Hotplug/VirtioMemory/unplug(_:hotplug:map:zones:pools:with:shouldGoOn:)``.
+  public borrowing func unplug<Owner: FolioOwner>(
+    _ bytes: ByteCount, of device: inout VirtioMemory, owner: Owner, on cpu: CPUIndex = CPUIndex(0),
+    shouldGoOn: () -> Bool = { true }
+  ) throws(HotplugError) -> FrameCount {
+    let frames = FrameCount(bytes, layout.architecture.baseShift, rounded: .down)
+    let done = try device.unplug(
+      frames, hotplug: hotplug, map: map, zones: zones, pools: memory.pools, with: migration(of: owner, on: cpu),
+      shouldGoOn: shouldGoOn)
+    checkStep()
+    return done
   }
 }
