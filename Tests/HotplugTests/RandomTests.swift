@@ -14,7 +14,10 @@ import Testing
 struct PlantOwner: FolioOwner {
   let plant: Plant<HostStorage>
   func detach(_ folio: FolioPlace) -> FrameCounts? { plant.ledger.detach(folio) }
-  func attach(_ folio: FolioPlace, to head: FrameNumber) { plant.ledger.attach(folio, to: head) }
+  func attach(_ folio: FolioPlace, to head: FrameNumber) {
+    plant.machine.memory.pools.didMove(folio, to: head, zones: plant.machine.zones)
+    plant.ledger.attach(folio, to: head)
+  }
   func replaceFree(_ page: FolioPlace, in zones: borrowing ZoneSet, on cpu: CPUIndex) -> Bool {
     plant.machine.memory.pools.replaceFree(page, zones: zones, on: cpu)
   }

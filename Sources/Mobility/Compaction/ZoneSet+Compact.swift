@@ -78,8 +78,10 @@ extension ZoneSet {
           return result
         }
       }
-      guard pageblock.end < span.end else { break }
-      pageblock = self[index].pageblocks(around: FrameRange(start: pageblock.end, count: FrameCount(1)))
+      // A zone that memory may still come to is mostly nothing.
+      let next = late == nil ? pageblock.end : table.nextValid(from: pageblock.end) ?? span.end
+      guard next < span.end else { break }
+      pageblock = self[index].pageblocks(around: FrameRange(start: next, count: FrameCount(1)))
     }
     result.isComplete = true
     if let order { result.hasBlock = self[index].largestFreeOrder().map { $0 >= order } ?? false }

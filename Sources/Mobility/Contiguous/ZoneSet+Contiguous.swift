@@ -107,6 +107,12 @@ extension ZoneSet {
     let span = self[index].zone
     var start = span.start.aligned(to: order.frames, .up)
     while start < span.end, span.end - start >= order.frames {
+      if late != nil {
+        // A zone that memory may still come to is mostly nothing.
+        guard let next = table.nextValid(from: start), next < span.end else { return }
+        start = max(start, next.aligned(to: order.frames, .down))
+        guard span.end - start >= order.frames else { return }
+      }
       let range = FrameRange(blockAt: start, order: order)
       let folio = try? self[index].folio(containing: start)
       if folio.map({ $0.order < order }) ?? true { body(range) }
