@@ -17,7 +17,7 @@ struct HotplugBench: Suite {
       A machine of 8 GiB in two nodes, with a virtual memmap and blocks of 128 MiB. add+online is 1 TiB at once; online/memmap is the \
       online alone, with descriptors in the memory, elsewhere, and eight times as many of them; offline/block takes one free block. \
       other-node is an allocation and a free on one node while another thread adds and removes memory of the other, beside the same \
-      with nobody at it.
+      with nobody at it, and on a machine without room for more memory.
       """)
 
   @OptionGroup var options: BenchOptions
@@ -30,7 +30,9 @@ struct HotplugBench: Suite {
 
   private static let tebibyte = FrameRange(start: FrameNumber(1 << 28), count: FrameCount(1 << 28))
 
-  private static func machine(descriptor: ByteCount = ByteCount(64), processors: UInt32 = 1) throws -> Machine<HostStorage> {
+  private static func machine(
+    descriptor: ByteCount = ByteCount(64), processors: UInt32 = 1, hasRoom: Bool = true
+  ) throws -> Machine<HostStorage> {
     var architecture = Architecture.x86_64
     architecture.descriptorSize = descriptor
     let memory = try PhysicalMemory(total: .gibibytes(8), nodes: [.gibibytes(4), .gibibytes(4)], architecture: architecture)
@@ -38,7 +40,7 @@ struct HotplugBench: Suite {
     policy.processors = CPUIndexLimit(processors)
     var own = HotplugPolicy()
     own.hostingUnit = .eachBlock
-    policy.hotplug = HotplugRoom(limit: PhysicalAddress(4 << 40), policy: own)
+    if hasRoom { policy.hotplug = HotplugRoom(limit: PhysicalAddress(4 << 40), policy: own) }
     return try Machine(BootLayout(of: memory.boot()), model: .vmemmap, policy: policy)
   }
 
@@ -122,10 +124,13 @@ struct HotplugBench: Suite {
     guard options.wants(id) else { return }
     try requireProcessors(2)
     let shared = Shared(try machine(processors: 2))
+    let fixed = Shared(try machine(processors: 2, hasRoom: false))
+    var without = Samples()
     var alone = Samples()
     var beside = Samples()
     let count = options.quick ? 100_000 : 1_000_000
     for round in 0...options.roundCount {
+      let usual = fixed.pairs(count)
       let quiet = shared.pairs(count)
       shared.stops.store(false, ordering: .releasing)
       onThreads(2) { thread in
@@ -134,9 +139,11 @@ struct HotplugBench: Suite {
         shared.stops.store(true, ordering: .releasing)
       }
       guard round > 0 else { continue }
+      without.add(Double(usual) / Double(count))
       alone.add(Double(quiet) / Double(count))
       beside.add(Double(shared.times.load(ordering: .relaxed)) / Double(count))
     }
+    report.rows.append(Row(id: "hotplug/other-node/no-room", samples: without, baselines: [], target: nil))
     report.rows.append(Row(id: "hotplug/other-node/alone", samples: alone, baselines: [], target: nil))
     report.rows.append(Row(id: id, samples: beside, baselines: [], target: nil))
     report.remarks.append("\(id): \(shared.adds.load(ordering: .relaxed)) times 8 GiB came and went on the other node meanwhile")

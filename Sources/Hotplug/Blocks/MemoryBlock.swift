@@ -40,6 +40,11 @@ public struct MemoryBlock: Hashable, Sendable {
   public let memmapFrames: FrameCount
   public internal(set) var state: State
 
+  /// The units that a block's first `count` frames touch.
+  static func units(of count: FrameCount, in range: FrameRange, _ unit: FrameCount) -> FrameRange {
+    FrameRange(start: range.start, count: count.aligned(to: unit, .up))
+  }
+
   /// What zones may have of it.
   public var usable: FrameRange { FrameRange(start: range.start + memmapFrames, end: range.end) }
 }

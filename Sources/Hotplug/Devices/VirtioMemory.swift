@@ -3,6 +3,7 @@ public import FrameMap
 public import HugePools
 public import MemoryUnits
 public import Mobility
+import PhysicalLayout
 
 /// A device that lends a machine as much of a region as is asked for, in units that may be smaller than memory blocks.
 ///

@@ -104,7 +104,8 @@ extension MemoryHotplug {
     var blocks: [MemoryBlock] = []
     for (place, range) in plan.blocks.enumerated() {
       let count = plan.memmapFrames(in: range)
-      if count > .zero { late.setMemmap(count, of: range) }
+      // Units beyond hold none already.
+      late.setMemmap(count, of: MemoryBlock.units(of: count, in: range, late.unit))
       blocks.append(
         MemoryBlock(
           range: range, node: plan.node, home: homes.count == 1 ? homes[0] : homes[place], memmapFrames: count, state: first))

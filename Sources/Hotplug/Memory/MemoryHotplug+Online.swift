@@ -1,6 +1,7 @@
 public import FrameAllocator
 import FrameMap
 public import MemoryUnits
+import Mobility
 import PhysicalLayout
 
 extension MemoryHotplug {

@@ -50,7 +50,7 @@ extension MemoryHotplug {
     for place in places { state.blocks[place].state = .holdingMemmap }
     for place in going.reversed() {
       let block = state.blocks.remove(at: place)
-      late.setMemmap(.zero, of: block.range)
+      late.setMemmap(.zero, of: MemoryBlock.units(of: block.memmapFrames, in: block.range, late.unit))
       release(block.home, zones, on: cpu)
       state.poisoned.removeAll { block.range.contains($0) }
     }

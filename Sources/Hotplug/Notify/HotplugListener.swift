@@ -1,3 +1,4 @@
+import FrameAllocator
 public import FrameMap
 public import MemoryUnits
 
