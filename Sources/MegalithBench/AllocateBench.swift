@@ -17,6 +17,7 @@ struct AllocateBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     let zone = AllocationTable.zone

@@ -31,6 +31,7 @@ struct Bench: ParsableCommand {
 /// A subcommand: a part of the table.
 protocol Suite: ParsableCommand {
   var options: BenchOptions { get }
+  var parts: BenchParts { get }
   /// Measures the rows that are wanted.
   static func measure(_ options: BenchOptions, into report: inout Report) throws
 }
@@ -39,10 +40,23 @@ extension Suite {
   func run() throws {
     var report = Report()
     try Self.measure(options, into: &report)
-    for suite in Bench.suites where options.others.contains(suite.configuration.commandName ?? "") {
+    for suite in Bench.suites where parts.others.contains(suite.configuration.commandName ?? "") {
       try suite.measure(options, into: &report)
     }
     options.print(report)
+  }
+}
+
+/// Other parts that the same table is to have. Not of the command itself, where they would be taken for its subcommands.
+struct BenchParts: ParsableArguments {
+  @Argument(help: ArgumentHelp("Further parts of the table.", valueName: "part"))
+  var others: [String] = []
+
+  mutating func validate() throws {
+    let names = Bench.suites.compactMap { $0.configuration.commandName }
+    if let unknown = others.first(where: { !names.contains($0) }) {
+      throw ValidationError("there is no part '\(unknown)'. Use some of \(names.joined(separator: ", ")).")
+    }
   }
 }
 
@@ -63,14 +77,7 @@ struct BenchOptions: ParsableArguments {
   @Flag(help: "Three short rounds: to see that it runs, not to compare figures.")
   var quick = false
 
-  @Argument(help: ArgumentHelp("Further parts of the table.", valueName: "part"))
-  var others: [String] = []
-
   mutating func validate() throws {
-    let names = Bench.suites.compactMap { $0.configuration.commandName }
-    if let unknown = others.first(where: { !names.contains($0) }) {
-      throw ValidationError("there is no part '\(unknown)'. Use some of \(names.joined(separator: ", ")).")
-    }
     if let rounds, rounds < 1 { throw ValidationError("--rounds takes a number from 1 on") }
   }
 

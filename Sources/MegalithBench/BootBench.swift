@@ -17,6 +17,7 @@ struct BootBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     let id = "boot/64T"

@@ -19,6 +19,7 @@ struct ContentsBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     for size in PageSize.allCases {

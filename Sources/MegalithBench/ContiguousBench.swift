@@ -22,6 +22,7 @@ struct ContiguousBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
   private struct Size {
     let name: String
     let bytes: ByteCount

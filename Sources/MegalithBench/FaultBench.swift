@@ -24,6 +24,7 @@ struct FaultBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     let pages = PinnedPage.allCases.filter { options.wants("fault/\($0.rawValue)") }

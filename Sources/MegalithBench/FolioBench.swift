@@ -15,6 +15,7 @@ struct FolioBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     let zone = AllocationTable.zone

@@ -19,6 +19,7 @@ struct ForkBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   /// Forks of a round, of which the median counts.
   private static let forks = 16

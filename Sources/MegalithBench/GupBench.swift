@@ -27,6 +27,7 @@ struct GupBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   /// Rounds are short here, and differences small: so many for each that is asked for.
   private static func rounds(_ options: BenchOptions) -> Int { options.roundCount * (options.quick ? 1 : 5) }

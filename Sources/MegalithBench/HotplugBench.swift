@@ -21,6 +21,7 @@ struct HotplugBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   static func measure(_ options: BenchOptions, into report: inout Report) throws {
     try terabyte(options, into: &report)

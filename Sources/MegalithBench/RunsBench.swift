@@ -18,6 +18,7 @@ struct RunsBench: Suite {
       """)
 
   @OptionGroup var options: BenchOptions
+  @OptionGroup var parts: BenchParts
 
   /// Rounds are short here, and differences small: so many for each that is asked for.
   private static let slices = 5
