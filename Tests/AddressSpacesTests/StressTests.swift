@@ -13,7 +13,7 @@ import Testing
 
 /// Clients that do at random what clients do, and find what they wrote.
 ///
-/// `MEGALITH_STRESS=600 swift test -c release --filter StressTests` runs for ten minutes over eight seeds, with pages of 1 GiB too, which take
+/// `MEGALITH_STRESS=600 swift test --filter StressTests` runs for ten minutes over eight seeds, with pages of 1 GiB too, which take
 /// 5 GiB of the host's memory.
 @Suite(.serialized) struct StressTests {
   static let seconds = getenv("MEGALITH_STRESS").flatMap { Int(String(cString: $0)) }

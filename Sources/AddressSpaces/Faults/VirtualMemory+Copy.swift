@@ -56,15 +56,7 @@ extension VirtualMemory {
     let mapping = state.mappings[place.mapping]
     defer { put(source, on: place.cpu) }
     let entryPlace = try self.place(for: place.page, mapping.leaf.level, in: space, on: place.cpu)
-    let head: FrameNumber
-    do throws(FaultError) {
-      head = try newPrivatePage(place, in: space, &state)
-    } catch {
-      var doomed = DoomedTables()
-      prune(space, place.page, &doomed)
-      free(doomed, on: place.cpu)
-      throw error
-    }
+    let head = try newPrivatePageOrNoTables(place, in: space, &state)
     copyContents(of: source, to: head, mapping.leaf)
     own(head, mapping, place.index)
     map(head, at: entryPlace, mapping.leaf, mapping.marks(of: .write).union(.pinnable))

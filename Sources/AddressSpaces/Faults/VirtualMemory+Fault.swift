@@ -124,19 +124,25 @@ extension VirtualMemory {
     let mapping = state.mappings[place.mapping]
     if mapping.marks.contains(.lostPages) { throw .lostPage(place.address) }
     let entryPlace = try self.place(for: place.page, mapping.leaf.level, in: space, on: place.cpu)
-    let head: FrameNumber
+    let head = try newPrivatePageOrNoTables(place, in: space, &state)
+    clear(head, mapping.leaf)
+    own(head, mapping, place.index)
+    map(head, at: entryPlace, mapping.leaf, mapping.marks(of: access).union(.pinnable))
+    return .done
+  }
+
+  /// A page for an entry that is empty, whose tables may be there for it alone: where there is no page, they go again.
+  func newPrivatePageOrNoTables(
+    _ place: FaultPlace, in space: AddressSpace, _ state: inout AddressSpace.State
+  ) throws(FaultError) -> FrameNumber {
     do throws(FaultError) {
-      head = try newPrivatePage(place, in: space, &state)
+      return try newPrivatePage(place, in: space, &state)
     } catch {
       var doomed = DoomedTables()
       prune(space, place.page, &doomed)
       free(doomed, on: place.cpu)
       throw error
     }
-    clear(head, mapping.leaf)
-    own(head, mapping, place.index)
-    map(head, at: entryPlace, mapping.leaf, mapping.marks(of: access).union(.pinnable))
-    return .done
   }
 
   /// A page with one reference, and the reservation that it takes accounted for.

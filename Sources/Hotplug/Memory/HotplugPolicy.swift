@@ -1,4 +1,5 @@
 public import MemoryUnits
+public import Mobility
 
 /// How much of what is added its own descriptors take in at once, where they lie in it. Kernels differ.
 public enum HostingUnit: UInt8, CaseIterable, Hashable, Sendable {
@@ -18,10 +19,10 @@ public struct HotplugPolicy: Hashable, Sendable {
   /// Linux: `memory_block_size_bytes`.
   public var blockSize: ByteCount?
   public var hostingUnit = HostingUnit.eachBlock
-  /// Whether descriptors lie in what is added in the virtual model only; in others they lie elsewhere then. Linux: always.
+  /// Whether descriptors lie in what is added in the virtual model only; in others they lie elsewhere then. Linux has no other way.
   public var hostsInVirtualModelOnly = false
   /// How often a folio is tried that is busy, at least once, before an offline gives up.
-  public var tries: UInt64 = 5
+  public var tries = TryCount(5)
 
   public init() {}
 }

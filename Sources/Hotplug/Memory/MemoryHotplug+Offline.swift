@@ -118,7 +118,7 @@ extension MemoryHotplug {
   ) throws(HotplugError) -> RangePlan {
     var rules = ContiguousPolicy()
     rules.movesLargerPages = true
-    rules.tries = TryCount(policy.tries)
+    rules.tries = policy.tries
     let first: ContiguousError
     do throws(ContiguousError) {
       return try zones.vacate(range, of: index, skipping: kept, rules, with: context, shouldGoOn: shouldGoOn)
