@@ -111,6 +111,13 @@ extension FolioZone {
   @unsafe borrowing func give(back head: FrameNumber, _ descriptor: DescriptorPointer, on cpu: CPUIndex) {
     cache.inside(cpu) {
       let shape = unsafe descriptor.pointee.shape
+      // The frames may be tails next, of which everything that is not written is taken to be zero.
+      unsafe descriptor.pointee.privateWord.store(0, ordering: .relaxed)
+      unsafe descriptor.pointee.privateIndex.store(0, ordering: .relaxed)
+      if shape.kind == .hugePool, let tail = unsafe table.descriptor(head + FrameCount(1)) {
+        unsafe tail.pointee.privateWord.store(0, ordering: .relaxed)
+        unsafe tail.pointee.privateIndex.store(0, ordering: .relaxed)
+      }
       if pageblocks.isSpecial(head), keep(head, shape) { return }
       // The order is read before the bit goes: after it somebody else may own the frames.
       guard heads.clear(head) else { preconditionFailure("a folio was freed twice") }

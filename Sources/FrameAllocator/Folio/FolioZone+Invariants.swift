@@ -10,6 +10,8 @@ public enum FolioZoneFault: Error, Hashable, Sendable {
   case freeInsideFolio(FrameNumber)
   /// A folio's head has no descriptor, or no reference though it is not a huge pool's.
   case headWithoutReference(FrameNumber)
+  /// What is written of the pins of a folio's frames does not add up to what its head says, or a frame has fewer than none.
+  case pins(FrameNumber, said: UInt32)
   /// Two folios overlap.
   case overlap(FrameNumber)
   /// The gauge says other than what was counted.
@@ -42,6 +44,11 @@ extension FolioZone {
       guard zone.contains(range) else { throw .overlap(head) }
       if let next = heads.next(from: head + FrameCount(1), below: range.end) { throw .overlap(next) }
       if let free = cache.tree.firstFree(in: range) { throw .freeInsideFolio(free) }
+      if shape.kind == .ordinary, shape.order > Order(0) {
+        let pins = unsafe descriptor.pointee.counts.pins
+        let isSound = unsafe PinSpread(table: table, folio: FolioPlace(head: head, order: shape.order)).isSound(pins)
+        guard isSound else { throw .pins(head, said: pins) }
+      }
       held += range.count
       place = range.end
     }

@@ -11,12 +11,17 @@ extension FolioZone {
 
   borrowing func find(_ frame: FrameNumber) throws(FolioError) -> FolioPlace {
     guard zone.contains(frame) else { throw .noSuchFrame(frame) }
-    guard let head = heads.candidate(containing: frame) else { throw .notAllocated(frame) }
-    guard let descriptor = unsafe table.descriptor(head) else { throw .noSuchFrame(frame) }
-    let order = unsafe descriptor.pointee.shape.order
-    // The candidate is the only block that can reach so far; whether it does, its order tells.
-    guard frame - head < order.frames else { throw .notAllocated(frame) }
-    return FolioPlace(head: head, order: order)
+    var head = heads.candidate(containing: frame)
+    while let candidate = head {
+      guard let descriptor = unsafe table.descriptor(candidate) else { throw .noSuchFrame(frame) }
+      let order = unsafe descriptor.pointee.shape.order
+      // The candidate is the only block that can reach so far; whether it does, its order tells.
+      if frame - candidate < order.frames { return FolioPlace(head: candidate, order: order) }
+      // Somebody may have taken a folio apart between the two looks, from its end to its head.
+      head = heads.candidate(containing: frame)
+      guard head != candidate else { break }
+    }
+    throw .notAllocated(frame)
   }
 
   /// Takes a reference to the folio that contains `frame`, for a caller who has none.

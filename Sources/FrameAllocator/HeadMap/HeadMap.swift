@@ -68,6 +68,37 @@ import Synchronization
     return bit(of: frame.rawValue, 0).set()
   }
 
+  /// Marks the starts of blocks of `order` in all of `range` but the first, which is marked already; the frames are the caller's own.
+  ///
+  /// Highest first, so that a look-up finds the block that was there until it finds the new one.
+  ///
+  /// - Complexity: O(frames / 64), or O(blocks) where these are larger.
+  borrowing func splitBlock(_ range: FrameRange, into order: Order) {
+    precondition(zone.contains(range), "range outside the zone")
+    guard order < Order(6), range.start.isAligned(to: FrameCount(64)), range.count.rawValue % 64 == 0 else {
+      var start = range.end - order.frames
+      while start > range.start {
+        set(start)
+        start -= order.frames
+      }
+      return
+    }
+    // Every 2^order-th bit of a word.
+    var mask: UInt64 = 0
+    var place: UInt64 = 0
+    while place < 64 {
+      mask |= 1 << place
+      place += order.frames.rawValue
+    }
+    var word = range.end
+    while word > range.start {
+      word -= FrameCount(64)
+      // The word's first start is alone in being known to higher levels.
+      if word > range.start, word.rawValue & 511 == 0 { set(word) }
+      HeadBit.setAll(bit(of: word.rawValue, 0), mask)
+    }
+  }
+
   /// Unmarks the start of a block. Of several threads that do so at once, one gets true: it frees the block.
   ///
   /// - Returns: false where `frame` starts no block: it is free, or a tail, or was freed by someone else.
@@ -161,6 +192,10 @@ import Synchronization
   /// False where it was set.
   @inlinable @inline(__always) func set() -> Bool {
     unsafe word.pointee.bitwiseOr(mask, ordering: .acquiringAndReleasing).oldValue & mask == 0
+  }
+  /// Sets all bits of `mask` in the bit's word.
+  static func setAll(_ bit: HeadBit, _ mask: UInt64) {
+    unsafe _ = bit.word.pointee.bitwiseOr(mask, ordering: .acquiringAndReleasing)
   }
   /// False where it was clear.
   @inlinable @inline(__always) func clear() -> Bool {

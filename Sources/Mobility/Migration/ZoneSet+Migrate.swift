@@ -118,7 +118,8 @@ extension ZoneSet {
       FrameShape(shape.kind, order: shape.order, mobility: shape.mobility, zone: target.zone))
     let word = unsafe source.pointee.privateWord.load(ordering: .relaxed)
     let index = unsafe source.pointee.privateIndex.load(ordering: .relaxed)
-    let flags = unsafe source.pointee.flags
+    // Whoever holds the lock of the old head finds out that it is none any more, and leaves it.
+    let flags = unsafe source.pointee.flags.subtracting(.locked)
     unsafe new.pointee.privateWord.store(word, ordering: .relaxed)
     unsafe new.pointee.privateIndex.store(index, ordering: .relaxed)
     unsafe _ = new.pointee.insert(flags)
