@@ -17,14 +17,27 @@ extension VirtualMemory {
     var marks: PageEntry.Marks = mapping.entryMarks.union([.accessed, .pinnable])
     if mapping.protection.contains(.write) { marks.formUnion(.writable) }
     if access == .write { marks.formUnion(.dirty) }
+    let leaf = leaf(entryPlace, mapping)
     let before = settled(entryPlace)
-    let seen = unsafe descriptor(before.frame)
+    let folio = folio(of: before)
+    let seen = unsafe descriptor(folio.head)
     if unsafe isPrivate(seen, mapping), unsafe seen.pointee.mapCount.load(ordering: .acquiring) == 1,
       unsafe seen.pointee.counts == .references(1)
     {
       // The entry's own reference: nobody else has the page, and nobody can get it but through this entry.
-      change(entryPlace, mapping.leaf) { $0.adding(marks) }
+      change(entryPlace, leaf) { $0.adding(marks) }
       return .done
+    }
+    if mapping.isTransparent, folio.order > Order(0) {
+      if makeOwn(folio, mapping, of: space) {
+        change(entryPlace, leaf) { $0.adding(marks) }
+        return .done
+      }
+      if leaf.level > TableLevel(0) {
+        // Only the page that is asked for is copied.
+        splitEntry(entryPlace, &state)
+        return .again
+      }
     }
     let head: FrameNumber
     do throws(FaultError) {
@@ -34,7 +47,7 @@ extension VirtualMemory {
       guard case .noHugePage = error, mapping.marks.contains(.ownsReservations), unsafe isPrivate(seen, mapping) else {
         throw error
       }
-      try takeFromOthers(before.frame, mapping, place, space, error)
+      try takeFromOthers(folio.head, mapping, place, space, error)
       return .again
     }
     // To make room the page itself may have been moved; from here on it stays, as the lock is held.

@@ -65,10 +65,10 @@ extension VirtualMemory {
     let page = address.aligned(to: mapping.leaf.size.bytes, .down)
     let place = FaultPlace(address: address, page: page, mapping: number, index: mapping.index(of: page), cpu: cpu)
     let (entryPlace, _) = walk.find(space.root, page, downTo: mapping.leaf.level)
-    guard entryPlace.level == mapping.leaf.level, settled(entryPlace).isLeaf else {
+    let entry = settled(entryPlace)
+    guard entry.isLeaf, entryPlace.level == mapping.leaf.level || mapping.isTransparent else {
       return try install(place, access, in: space, &state, breaksSharing: breaksSharing)
     }
-    let entry = settled(entryPlace)
     var marks: PageEntry.Marks = mapping.entryMarks.union(.accessed)
     if access == .write { marks.formUnion(.dirty) }
     let isCopied = !mapping.isShared && !entry.has(.pinnable)
@@ -78,7 +78,7 @@ extension VirtualMemory {
     } else if breaksSharing, isCopied {
       return try copy(place, access, in: space, &state)
     }
-    change(entryPlace, mapping.leaf) { $0.adding(marks) }
+    change(entryPlace, leaf(entryPlace, mapping)) { $0.adding(marks) }
     return .done
   }
 
@@ -123,9 +123,10 @@ extension VirtualMemory {
   ) throws(FaultError) -> FaultProgress {
     let mapping = state.mappings[place.mapping]
     if mapping.marks.contains(.lostPages) { throw .lostPage(place.address) }
+    if installTransparent(place, access, in: space, &state) { return .done }
     let entryPlace = try self.place(for: place.page, mapping.leaf.level, in: space, on: place.cpu)
     let head = try newPrivatePageOrNoTables(place, in: space, &state)
-    clear(head, mapping.leaf)
+    clear(head, mapping.leaf.order)
     own(head, mapping, place.index)
     map(head, at: entryPlace, mapping.leaf, mapping.marks(of: access).union(.pinnable))
     return .done
@@ -165,7 +166,7 @@ extension VirtualMemory {
   ) throws(FaultError) -> FrameNumber {
     guard leaf.order > Order(0) else {
       do throws(FolioError) {
-        let folio = try basePage(placement.at(index), on: cpu)
+        let folio = try page(leaf.order, placement.at(index), on: cpu)
         return folio.head
       } catch {
         throw FaultError(error, leaf.order)
@@ -181,17 +182,19 @@ extension VirtualMemory {
     }
   }
 
-  private func basePage(_ placement: HugePlacement, on cpu: CPUIndex) throws(FolioError) -> Folio {
+  /// A folio out of the zones that a placement allows; nothing is moved for it.
+  func page(_ order: Order, _ placement: HugePlacement, on cpu: CPUIndex) throws(FolioError) -> Folio {
     switch placement {
-    case .local(let node), .preferred(let node): return try zones.allocate(Order(0), FrameRequest(.movable, node: node), on: cpu)
+    case .local(let node), .preferred(let node):
+      return try zones.allocateAnyOrder(order, FrameRequest(.movable, node: node), on: cpu)
     case .interleave(let nodes, let index):
       let node = nodes[Int(index.rawValue % UInt64(nodes.count))]
-      return try zones.allocate(Order(0), FrameRequest(.movable, node: node), on: cpu)
+      return try zones.allocateAnyOrder(order, FrameRequest(.movable, node: node), on: cpu)
     case .bind(let nodes):
-      var last = FolioError.exhausted(wanted: FrameCount(1), largestFree: .zero)
+      var last = FolioError.exhausted(wanted: order.frames, largestFree: .zero)
       for node in nodes {
         do throws(FolioError) {
-          return try zones.allocate(Order(0), FrameRequest(.movable, node: node, isNodeFixed: true), on: cpu)
+          return try zones.allocateAnyOrder(order, FrameRequest(.movable, node: node, isNodeFixed: true), on: cpu)
         } catch {
           last = error
         }
@@ -200,23 +203,24 @@ extension VirtualMemory {
     }
   }
 
-  func clear(_ head: FrameNumber, _ leaf: TableShape.Leaf) {
+  func clear(_ head: FrameNumber, _ order: Order) {
     guard contents != nil else { return }
     do throws(ContentsError) {
-      var work = try ClearWork(FrameRange(blockAt: head, order: leaf.order), in: contents, with: Mover.self)
+      var work = try ClearWork(FrameRange(blockAt: head, order: order), in: contents, with: Mover.self)
       work.advance(by: work.remaining)
     } catch {
       preconditionFailure("a page of a machine with contents has none")
     }
   }
 
-  /// Makes a new page the mapping's own, mapped once.
-  func own(_ head: FrameNumber, _ mapping: Mapping, _ index: PageIndex) {
+  /// Makes a new page, of which the caller has the one reference, the mapping's own, mapped by as many entries.
+  func own(_ head: FrameNumber, _ mapping: Mapping, _ index: PageIndex, entries: UInt32 = 1) {
     guard let family = mapping.family else { preconditionFailure("a private page in a shared mapping") }
     let descriptor = unsafe descriptor(head)
     // It was just handed out: nobody else knows whose it is.
     unsafe descriptor.pointee.privateIndex.store(UInt32(truncatingIfNeeded: index.rawValue), ordering: .relaxed)
-    unsafe descriptor.pointee.mapCount.store(1, ordering: .releasing)
+    if entries > 1 { unsafe descriptor.pointee.take(.references(entries - 1)) }
+    unsafe descriptor.pointee.mapCount.store(entries, ordering: .releasing)
     unsafe descriptor.pointee.privateWord.store(family.number.rawValue, ordering: .releasing)
   }
 
@@ -229,7 +233,7 @@ extension VirtualMemory {
       object.leaf, mapping.placement, place.index, isReserved: mapping.isHuge && isReserved, subpool: object.subpool,
       holding: held,
       on: place.cpu)
-    clear(head, object.leaf)
+    clear(head, object.leaf.order)
     let descriptor = unsafe descriptor(head)
     // It was just handed out: nobody else knows whose it is.
     unsafe descriptor.pointee.privateIndex.store(UInt32(truncatingIfNeeded: place.index.rawValue), ordering: .relaxed)

@@ -31,6 +31,10 @@ struct Mapping: Sendable {
     static var wipeOnFork: Marks { Marks(rawValue: 4) }
     /// A page was taken from it so that who has the reservation could go on. Linux: `HPAGE_RESV_UNMAPPED`.
     static var lostPages: Marks { Marks(rawValue: 8) }
+    /// Its owner asked for larger pages. Linux: `VM_HUGEPAGE`.
+    static var hugeAdvised: Marks { Marks(rawValue: 16) }
+    /// Its owner wants none. Linux: `VM_NOHUGEPAGE`.
+    static var hugeRefused: Marks { Marks(rawValue: 32) }
   }
 
   var isHuge: Bool { leaf.order > Order(0) }

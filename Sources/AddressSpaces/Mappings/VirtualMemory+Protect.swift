@@ -14,6 +14,9 @@ public enum Advice: Hashable, Sendable {
   case emptyInForks(Bool)
   /// The pages of the object behind it go. Linux: `MADV_REMOVE`.
   case removed
+  /// Anonymous memory is to have larger pages where the policy leaves it to its owner, or never. Linux: `MADV_HUGEPAGE`,
+  /// `MADV_NOHUGEPAGE`.
+  case hugePages(Bool)
 }
 
 extension VirtualMemory {
@@ -30,7 +33,7 @@ extension VirtualMemory {
       mapping.protection = protection
       walk.forEachLeaf(space.root, in: mapping.range, unit: mapping.leaf.size.bytes) { place, _ in
         _ = settled(place)
-        change(place, mapping.leaf) { entry in
+        change(place, leaf(place, mapping)) { entry in
           var entry = protection.contains(.read) ? entry.adding(.readable) : entry.removing(.readable)
           if !protection.contains(.write) { entry = entry.removing(.writable) }
           return entry
@@ -58,6 +61,12 @@ extension VirtualMemory {
     case .emptyInForks(let isEmpty):
       try check(range, in: space) { $0.isShared || $0.object != nil }
       try change(range, in: space, on: cpu) { $0.marks.set(.wipeOnFork, isEmpty) }
+    case .hugePages(let isWanted):
+      try check(range, in: space) { !$0.isTransparent }
+      try change(range, in: space, on: cpu) {
+        $0.marks.set(.hugeAdvised, isWanted)
+        $0.marks.set(.hugeRefused, !isWanted)
+      }
     case .removed:
       try check(range, in: space) { !$0.isShared }
       let parts = space.state.withLock { state in
@@ -116,6 +125,8 @@ extension VirtualMemory {
       for number in state.mappings.overlapping(range) {
         let mapping = state.mappings[number]
         let part = mapping.range.intersection(range)
+        splitEntries(at: part.start, of: space, &state)
+        splitEntries(at: part.end, of: space, &state)
         walk.forEachLeaf(space.root, in: part, unit: mapping.leaf.size.bytes) { place, _ in
           giveUp(place, number, in: space, &state, &doomed, on: cpu)
         }
@@ -134,7 +145,7 @@ extension VirtualMemory {
     on cpu: CPUIndex
   ) {
     let mapping = state.mappings[number]
-    let entry = clear(place, mapping.leaf, in: space, &doomed)
+    let entry = clearPage(place, mapping, in: space, &state, &doomed, on: cpu)
     let restores = unsafe mapping.marks.contains(.ownsReservations) && isPrivate(descriptor(entry.frame), mapping)
     let isFree = drop(entry, mapping, restoringReservation: restores, on: cpu)
     guard isFree, restores else { return }

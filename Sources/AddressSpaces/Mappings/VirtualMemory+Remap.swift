@@ -82,15 +82,22 @@ extension VirtualMemory {
     _ doomed: inout DoomedTables, _ gone: inout [Mapping], on cpu: CPUIndex
   ) throws(MappingError) -> VirtualRange {
     guard let number = state.mappings.index(containing: range.start) else { throw .noMapping(range.start) }
-    let leaf = state.mappings[number].leaf
+    let mapping = state.mappings[number]
+    let leaf = mapping.leaf
     let target = try self.place(size, leaf.size, place, &state)
     guard !target.overlaps(range) else { throw .occupied(target) }
     let moved = VirtualRange(start: range.start, count: min(size, range.count))
     if case .replacing = place { gone += try cutOut(target, of: space, &state, &doomed, on: cpu) }
+    // Entries go as they are where the new place allows it.
+    splitEntries(at: moved.start, of: space, &state)
+    splitEntries(at: moved.end, of: space, &state)
+    splitEntries(in: moved, of: space, &state) { place in
+      place.level > leaf.level && !(target.start + (place.address - range.start)).isAligned(to: shape.span(place.level))
+    }
     // All tables first: afterwards nothing can fail.
     do throws(FaultError) {
       try walk.forEachLeaf(space.root, in: moved, unit: leaf.size.bytes) { place, _ throws(FaultError) in
-        _ = try self.place(for: target.start + (place.address - range.start), leaf.level, in: space, on: cpu)
+        _ = try self.place(for: target.start + (place.address - range.start), place.level, in: space, on: cpu)
       }
     } catch {
       var address = target.start
@@ -101,8 +108,9 @@ extension VirtualMemory {
       throw MappingError(error, in: range)
     }
     walk.forEachLeaf(space.root, in: moved, unit: leaf.size.bytes) { place, _ in
-      let (newPlace, _) = walk.find(space.root, target.start + (place.address - range.start), downTo: leaf.level)
+      let (newPlace, _) = walk.find(space.root, target.start + (place.address - range.start), downTo: place.level)
       let entry = settled(place)
+      let leaf = self.leaf(place, mapping)
       // It is in both places for a moment: who moves a page needs the lock, and who pins it looks at its entry again.
       map(entry.frame, at: newPlace, leaf, entry.marks.subtracting(.inRun))
       clear(place, leaf, in: space, &doomed)
@@ -113,9 +121,9 @@ extension VirtualMemory {
     if moved.end < range.end {
       gone += try cutOut(VirtualRange(start: moved.end, end: range.end), of: space, &state, &doomed, on: cpu)
     }
-    var mapping = state.mappings.remove(at: old)
-    mapping.range = target
-    state.mappings.insert(mapping)
+    var moving = state.mappings.remove(at: old)
+    moving.range = target
+    state.mappings.insert(moving)
     gone += joined(&state, around: target)
     return target
   }

@@ -42,7 +42,9 @@ extension VirtualMemory {
 
   /// Makes the ends of a range borders of mappings.
   func cut(_ range: VirtualRange, _ state: inout AddressSpace.State, of space: AddressSpace) {
-    for end in [range.start, range.end] where state.mappings.cut(at: end) {
+    for end in [range.start, range.end] {
+      splitEntries(at: end, of: space, &state)
+      guard state.mappings.cut(at: end) else { continue }
       if let place = state.mappings.index(containing: end) { enter(state.mappings[place], space) }
     }
   }
@@ -55,7 +57,7 @@ extension VirtualMemory {
     for place in places.reversed() {
       // The pages go first: as long as the mapping is there its family and its object are.
       let mapping = state.mappings[place]
-      unmapPages(mapping.range, of: mapping, in: space, &doomed, on: cpu)
+      unmapPages(mapping.range, of: mapping, in: space, &state, &doomed, on: cpu)
       gone.append(state.mappings.remove(at: place))
     }
     return gone
@@ -63,11 +65,12 @@ extension VirtualMemory {
 
   /// Unmaps the pages of a part of a mapping.
   func unmapPages(
-    _ range: VirtualRange, of mapping: Mapping, in space: AddressSpace, _ doomed: inout DoomedTables, on cpu: CPUIndex
+    _ range: VirtualRange, of mapping: Mapping, in space: AddressSpace, _ state: inout AddressSpace.State,
+    _ doomed: inout DoomedTables, on cpu: CPUIndex
   ) {
     var tables = DoomedTables()
     walk.forEachLeaf(space.root, in: range, unit: mapping.leaf.size.bytes) { place, _ in
-      let entry = clear(place, mapping.leaf, in: space, &tables)
+      let entry = clearPage(place, mapping, in: space, &state, &tables, on: cpu)
       drop(entry, mapping, on: cpu)
     }
     doomed.list += tables.list
@@ -79,7 +82,8 @@ extension VirtualMemory {
   @discardableResult func drop(
     _ entry: PageEntry, _ mapping: Mapping, restoringReservation: Bool = false, on cpu: CPUIndex
   ) -> Bool {
-    let descriptor = unsafe descriptor(entry.frame)
+    let folio = folio(of: entry)
+    let descriptor = unsafe descriptor(folio.head)
     let isOwn = unsafe isPrivate(descriptor, mapping)
     let left = unsafe descriptor.pointee.mapCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
     if isOwn {
@@ -88,7 +92,9 @@ extension VirtualMemory {
     } else if entry.has(.dirty) {
       unsafe _ = descriptor.pointee.insert(.dirty)
     }
-    return put(entry.frame, restoringReservation: restoringReservation, on: cpu)
+    let isFree = put(folio.head, restoringReservation: restoringReservation, on: cpu)
+    if left > 0, isOwn, mapping.isTransparent, folio.order > Order(0) { books.deferSplit(of: folio.head) }
+    return isFree
   }
 
   /// Whether a page is of the mapping's family, and not of an object that is mapped privately.

@@ -11,6 +11,8 @@ public import MemoryUnits
 public final class AddressSpace: Sendable {
   struct State: Sendable {
     var mappings = MappingList()
+    /// Tables for entries that may have to be split.
+    var deposits = TableDeposits()
     var isDestroyed = false
   }
 

@@ -42,7 +42,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
     }
     // A mapping that was not found would go on to the old frames.
     let mappings = unsafe descriptor.pointee.mapCount.load(ordering: .acquiring)
-    guard isWhole, UInt64(mappings) == UInt64(move.entries.count), isThere(folio, index, owner) else {
+    guard isWhole, mappings == move.mappings, isThere(folio, index, owner) else {
       settle(move, folio, at: folio.head)
       return nil
     }
@@ -71,7 +71,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
       }
       if let old = unsafe walk.frames.descriptor(folio.head), let new = unsafe walk.frames.descriptor(head) {
         // The old frames are frozen, and nobody comes to the new ones by an entry yet.
-        unsafe new.pointee.mapCount.store(UInt32(move.entries.count), ordering: .releasing)
+        unsafe new.pointee.mapCount.store(move.mappings, ordering: .releasing)
         unsafe old.pointee.mapCount.store(0, ordering: .releasing)
       }
     }
@@ -98,12 +98,24 @@ public struct SpaceOwner: FolioOwner, Sendable {
   private func detach(
     _ folio: FolioPlace, _ index: UInt32, in space: AddressSpace, _ mappings: MappingList, _ move: inout Move
   ) {
-    for mapping in mappings.all where mapping.leaf.order == folio.order && isOwned(mapping, by: move.owner) {
-      guard let address = mapping.address(of: index) else { continue }
+    for mapping in mappings.all where isOwned(mapping, by: move.owner) {
+      if mapping.isTransparent {
+        walk.forEachEntry(of: folio, index, in: mapping, space.root) { place, entry in
+          walk.replace(place, entry.with(.moving))
+          move.entries.append((place, entry))
+          move.mappings += 1
+        }
+        continue
+      }
+      guard mapping.leaf.order == folio.order, let address = mapping.address(of: index) else { continue }
       let (place, entry) = walk.find(space.root, address, downTo: mapping.leaf.level)
       guard place.level == mapping.leaf.level, entry.isLeaf, entry.frame == folio.head else { continue }
-      forEachEntry(place, mapping.leaf.entries) { place, _ in walk.replace(place, walk.load(place).with(.moving)) }
-      move.entries.append((place, entry))
+      forEachEntry(place, mapping.leaf.entries) { place, _ in
+        let part = walk.load(place)
+        walk.replace(place, part.with(.moving))
+        move.entries.append((place, part))
+      }
+      move.mappings += 1
     }
   }
 
@@ -115,12 +127,9 @@ public struct SpaceOwner: FolioOwner, Sendable {
   }
 
   /// Makes entries lead somewhere again. The first of a page comes last: who waits looks at that.
-  private func settle(_ move: Move, _ folio: FolioPlace, at head: FrameNumber) {
-    for (first, entry) in move.entries {
-      var places: [(EntryPlace, FrameCount)] = []
-      let leafEntries = EntryCount(folio.order.frames / walk.shape.frames(first.level))
-      forEachEntry(first, leafEntries) { place, offset in places.append((place, offset)) }
-      for (place, offset) in places.reversed() { walk.replace(place, entry.leading(to: head + offset)) }
+  func settle(_ move: Move, _ folio: FolioPlace, at head: FrameNumber) {
+    for (place, entry) in move.entries.reversed() {
+      walk.replace(place, entry.leading(to: head + (entry.frame - folio.head)))
     }
   }
 

@@ -25,7 +25,7 @@ extension VirtualMemory {
         // Others may meet the child through families and objects; they do not wait for it.
         try child.state.withLock { (state: inout AddressSpace.State) throws(FaultError) in
           for mapping in parent.mappings.all where !mapping.marks.contains(.dontFork) {
-            try copy(mapping, of: space, parent.mappings, to: child, &state, on: cpu)
+            try copy(mapping, of: space, &parent, to: child, &state, on: cpu)
           }
         }
       }
@@ -37,7 +37,7 @@ extension VirtualMemory {
   }
 
   private func copy(
-    _ mapping: Mapping, of parent: AddressSpace, _ mappings: MappingList, to child: AddressSpace,
+    _ mapping: Mapping, of parent: AddressSpace, _ parentState: inout AddressSpace.State, to child: AddressSpace,
     _ state: inout AddressSpace.State,
     on cpu: CPUIndex
   ) throws(FaultError) {
@@ -48,34 +48,49 @@ extension VirtualMemory {
     state.mappings.insert(mine)
     // What an object has the child finds there; huge pages are worth the entry.
     guard !mapping.marks.contains(.wipeOnFork), !mapping.isShared || mapping.isHuge else { return }
-    let held = [HeldSpace(space: parent, mappings: mappings), HeldSpace(space: child, mappings: state.mappings)]
+    let held = [HeldSpace(space: parent, mappings: parentState.mappings), HeldSpace(space: child, mappings: state.mappings)]
     try walk.forEachLeaf(parent.root, in: mapping.range, unit: mapping.leaf.size.bytes) { place, _ throws(FaultError) in
-      try copy(place, mapping, to: child, holding: held, on: cpu)
+      try copy(place, mapping, to: child, &state, of: parent, &parentState, holding: held, on: cpu)
     }
   }
 
   private func copy(
-    _ place: EntryPlace, _ mapping: Mapping, to child: AddressSpace, holding held: [HeldSpace], on cpu: CPUIndex
+    _ place: EntryPlace, _ mapping: Mapping, to child: AddressSpace, _ state: inout AddressSpace.State, of parent: AddressSpace,
+    _ parentState: inout AddressSpace.State, holding held: [HeldSpace], on cpu: CPUIndex
   ) throws(FaultError) {
-    let leaf = mapping.leaf
+    let leaf = leaf(place, mapping)
     // The table comes first: what may fail must not leave an entry changed.
     let target = try self.place(for: place.address, leaf.level, in: child, on: cpu)
     let entry = settled(place)
-    let descriptor = unsafe descriptor(entry.frame)
+    let folio = folio(of: entry)
+    let descriptor = unsafe descriptor(folio.head)
     let isCopied = unsafe !mapping.isShared && isPrivate(descriptor, mapping)
     if isCopied, entry.has(.pinnable) {
       // First nobody can pin the page any more by the fast way, which looks at the entry again after it took its pin; then the pins are
       // counted. Either it sees the entry changed, or its pin is seen here.
       change(place, leaf) { $0.removing([.pinnable, .writable]) }
       atomicMemoryFence(ordering: .sequentiallyConsistent)
-      if unsafe descriptor.pointee.counts.pins > 0 {
+      if unsafe descriptor.pointee.counts.pins > 0, isPinned(entry, leaf, folio) {
+        if leaf.level > mapping.leaf.level {
+          change(place, leaf) { $0.adding(entry.marks.intersection([.pinnable, .writable])) }
+          // Only the pages that are pinned are copied: each part for itself.
+          splitEntry(place, &parentState)
+          var doomed = DoomedTables()
+          prune(child, place.address, &doomed)
+          free(doomed, on: cpu)
+          let part = VirtualRange(start: place.address, count: leaf.size.bytes)
+          try walk.forEachLeaf(parent.root, in: part, unit: mapping.leaf.size.bytes) { place, _ throws(FaultError) in
+            try copy(place, mapping, to: child, &state, of: parent, &parentState, holding: held, on: cpu)
+          }
+          return
+        }
         // Whatever comes of it, the parent's page is its own again.
         defer { change(place, leaf) { $0.adding(entry.marks.intersection([.pinnable, .writable])) } }
         let index = mapping.index(of: place.address)
         let head: FrameNumber
         do throws(FaultError) {
           head = try newPage(
-            leaf, mapping.placement, index, isReserved: false, subpool: mapping.object?.subpool, holding: held, on: cpu)
+            mapping.leaf, mapping.placement, index, isReserved: false, subpool: mapping.object?.subpool, holding: held, on: cpu)
         } catch {
           var doomed = DoomedTables()
           prune(child, place.address, &doomed)
@@ -88,8 +103,31 @@ extension VirtualMemory {
         return
       }
     }
+    if leaf.level > mapping.leaf.level {
+      do throws(FaultError) {
+        state.deposits.add(try makeDeposits(leaf.level, node: child.node, on: cpu))
+      } catch {
+        if isCopied { change(place, leaf) { $0.adding(entry.marks.intersection([.pinnable, .writable])) } }
+        var doomed = DoomedTables()
+        prune(child, place.address, &doomed)
+        free(doomed, on: cpu)
+        throw error
+      }
+    }
     unsafe descriptor.pointee.take(.references(1))
     unsafe _ = descriptor.pointee.mapCount.wrappingAdd(1, ordering: .acquiringAndReleasing)
     map(entry.frame, at: target, leaf, settled(place).marks.subtracting(.inRun))
+  }
+
+  /// Whether frames that an entry leads to are pinned.
+  private func isPinned(_ entry: PageEntry, _ leaf: TableShape.Leaf, _ folio: FolioPlace) -> Bool {
+    // Of a folio that is mapped by one entry any pin is one of the entry's; a part looks for its own.
+    guard leaf.order < folio.order else { return true }
+    var frame = entry.frame
+    while frame < entry.frame + leaf.order.frames {
+      if zones.pins(on: frame, pause: pause) > 0 { return true }
+      frame += FrameCount(1)
+    }
+    return false
   }
 }

@@ -23,13 +23,22 @@ public enum MemoryFault: Error, Hashable, Sendable {
   case reservations(PageSize, said: PageCount, counted: PageCount)
   /// A move has not ended.
   case moving(FrameNumber)
+  /// A frame is an entry's alone, and another entry leads to it too.
+  case notAlone(FrameNumber)
+  /// A page is said to be another of its mapping than where it is mapped.
+  case index(VirtualAddress)
+  /// A space keeps other than that many tables of a level aside for its larger entries.
+  case deposits(TableLevel, said: EntryCount, counted: EntryCount)
 }
 
 /// Something that a page is held by.
 private struct Holding {
   let head: FrameNumber
   let owner: OwnerNumber
-  let isMapping: Bool
+  /// What an entry leads to; nil for an object.
+  var frames: FrameRange?
+  /// Whether the frames are the entry's alone.
+  var isAlone = false
 }
 
 extension VirtualMemory {
@@ -47,9 +56,16 @@ extension VirtualMemory {
     let (spaces, owners, moves) = books.state.withLock { ($0.spaces, $0.owners, $0.moves) }
     if let move = moves.first { throw .moving(move.head) }
     for space in spaces {
-      let mappings = space.state.withLock { $0.mappings }
+      let (mappings, deposits) = space.state.withLock { ($0.mappings, $0.deposits) }
       try check(mappings, &reserved)
-      frames += try check(space.root, shape.levels.below, VirtualAddress(0), mappings, &holdings)
+      var needed = [EntryCount](repeating: .zero, count: Int(shape.levels.rawValue))
+      frames += try check(space.root, shape.levels.below, VirtualAddress(0), mappings, &holdings, &needed)
+      for (place, counted) in needed.enumerated() {
+        let level = TableLevel(UInt8(place))
+        let said = deposits.count(level)
+        guard said == counted else { throw .deposits(level, said: said, counted: counted) }
+        frames += shape.tableOrder(level).frames * said.rawValue
+      }
     }
     for case .object(let object)? in owners {
       try check(object, &reserved, &holdings)
@@ -83,7 +99,8 @@ extension VirtualMemory {
 
   /// Recounts a table and those below; returns their frames.
   private func check(
-    _ table: FrameNumber, _ level: TableLevel, _ start: VirtualAddress, _ mappings: MappingList, _ holdings: inout [Holding]
+    _ table: FrameNumber, _ level: TableLevel, _ start: VirtualAddress, _ mappings: MappingList, _ holdings: inout [Holding],
+    _ needed: inout [EntryCount]
   ) throws(MemoryFault) -> FrameCount {
     var frames = shape.tableOrder(level).frames
     var used = EntryCount.zero
@@ -95,9 +112,9 @@ extension VirtualMemory {
       case .none: continue
       case .table:
         guard level > TableLevel(0) else { throw .entry(address) }
-        frames += try check(entry.frame, level.below, address, mappings, &holdings)
+        frames += try check(entry.frame, level.below, address, mappings, &holdings, &needed)
       case .moving: throw .entry(address)
-      case .leaf: try check(entry, place, mappings, &holdings)
+      case .leaf: try check(entry, place, mappings, &holdings, &needed)
       }
       used += EntryCount(1)
     }
@@ -107,10 +124,11 @@ extension VirtualMemory {
   }
 
   private func check(
-    _ entry: PageEntry, _ place: EntryPlace, _ mappings: MappingList, _ holdings: inout [Holding]
+    _ entry: PageEntry, _ place: EntryPlace, _ mappings: MappingList, _ holdings: inout [Holding], _ needed: inout [EntryCount]
   ) throws(MemoryFault) {
     guard let number = mappings.index(containing: place.address) else { throw .entry(place.address) }
     let mapping = mappings[number]
+    if mapping.isTransparent { return try checkPart(entry, place, mapping, &holdings, &needed) }
     let page = place.address.aligned(to: mapping.leaf.size.bytes, .down)
     let offset = FrameCount(place.address - page, shape.baseShift, rounded: .down)
     guard mapping.leaf.level == place.level, entry.has(.inRun) == (mapping.leaf.entries > EntryCount(1)),
@@ -124,12 +142,32 @@ extension VirtualMemory {
     let word = unsafe OwnerNumber(rawValue: descriptor(head).pointee.privateWord.load(ordering: .relaxed))
     guard word == mapping.family?.number || word == mapping.object?.number else { throw .owner(head) }
     // What others see too must not be written.
-    if !mapping.isShared, entry.has(.writable) || entry.has(.pinnable),
-      unsafe descriptor(head).pointee.mapCount.load(ordering: .relaxed) != 1
-    {
-      throw .entry(place.address)
-    }
-    holdings.append(Holding(head: head, owner: word, isMapping: true))
+    let isAlone = !mapping.isShared && (entry.has(.writable) || entry.has(.pinnable))
+    holdings.append(
+      Holding(head: head, owner: word, frames: FrameRange(blockAt: head, order: mapping.leaf.order), isAlone: isAlone))
+  }
+
+  /// An entry of a transparent mapping, which leads to a folio or a part of one.
+  private func checkPart(
+    _ entry: PageEntry, _ place: EntryPlace, _ mapping: Mapping, _ holdings: inout [Holding], _ needed: inout [EntryCount]
+  ) throws(MemoryFault) {
+    let leaf = leaf(place, mapping)
+    let range = VirtualRange(start: place.address, count: leaf.size.bytes)
+    guard mapping.range.contains(range), !entry.has(.inRun), !entry.has(.readable) || mapping.protection.contains(.read),
+      !entry.has(.writable) || mapping.protection.contains(.write), let folio = try? zones.folio(containing: entry.frame),
+      folio.frames.contains(FrameRange(start: entry.frame, count: leaf.order.frames))
+    else { throw .entry(place.address) }
+    let head = unsafe descriptor(folio.head)
+    let word = unsafe OwnerNumber(rawValue: head.pointee.privateWord.load(ordering: .relaxed))
+    guard word == mapping.family?.number else { throw .owner(folio.head) }
+    let first = unsafe head.pointee.privateIndex.load(ordering: .relaxed)
+    let index = UInt32(truncatingIfNeeded: mapping.index(of: place.address).rawValue)
+    guard UInt64(index &- first) == (entry.frame - folio.head).rawValue else { throw .index(place.address) }
+    for (below, tables) in depositCounts(place.level) { needed[Int(below.rawValue)] += tables }
+    holdings.append(
+      Holding(
+        head: folio.head, owner: word, frames: FrameRange(start: entry.frame, count: leaf.order.frames),
+        isAlone: entry.has(.writable) || entry.has(.pinnable)))
   }
 
   private func check(
@@ -138,7 +176,7 @@ extension VirtualMemory {
     object.state.withLock { state in
       var start = PageIndex(0)
       while let (index, head) = state.pages.first(in: UnitRange(start: start, end: PageIndex(1 << 32))) {
-        holdings.append(Holding(head: head, owner: object.number, isMapping: false))
+        holdings.append(Holding(head: head, owner: object.number))
         start = index + PageCount(1)
       }
       if let place = pools.sizes.firstIndex(of: object.pageSize), object.leaf.order > Order(0) {
@@ -149,7 +187,16 @@ extension VirtualMemory {
 
   /// Compares what holds each page with what its descriptor says; returns the pages' frames.
   private func check(_ holdings: inout [Holding]) throws(MemoryFault) -> FrameCount {
-    holdings.sort { $0.head < $1.head }
+    holdings.sort { ($0.head, $0.frames?.start ?? $0.head) < ($1.head, $1.frames?.start ?? $1.head) }
+    // Neighbours in this order, so that what overlaps is found; larger parts are compared with all that begin in them.
+    for place in holdings.indices {
+      guard let frames = holdings[place].frames else { continue }
+      var next = place + 1
+      while next < holdings.count, let others = holdings[next].frames, others.start < frames.end {
+        guard !holdings[place].isAlone, !holdings[next].isAlone else { throw .notAlone(others.start) }
+        next += 1
+      }
+    }
     var frames = FrameCount.zero
     var place = 0
     while place < holdings.count {
@@ -159,7 +206,7 @@ extension VirtualMemory {
       var references: UInt32 = 0
       while place < holdings.count, holdings[place].head == head {
         guard holdings[place].owner == owner else { throw .owner(head) }
-        mappings += holdings[place].isMapping ? 1 : 0
+        mappings += holdings[place].frames == nil ? 0 : 1
         references += 1
         place += 1
       }

@@ -38,7 +38,7 @@ public struct VirtualMemory<Mover: ContentMover>: ~Copyable, Sendable {
     barrier: @escaping @Sendable () -> Void, pause: @escaping @Sendable () -> Void,
     release: @escaping @Sendable () -> Void = {}
   ) {
-    walk = TableWalk(shape: shape, frames: zones.table, words: tables)
+    walk = TableWalk(shape: shape, frames: zones.table, words: tables, pause: pause)
     store = MemoryStore(zones: zones, pools: pools)
     self.shape = shape
     self.contents = contents

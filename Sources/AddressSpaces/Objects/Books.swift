@@ -16,8 +16,10 @@ enum PageOwner: Sendable {
 struct Move: Sendable {
   let head: FrameNumber
   let owner: PageOwner
-  /// First entries of pages, with what they were.
+  /// All entries, with what they were; of a page that takes several one after the other.
   var entries: [(place: EntryPlace, entry: PageEntry)]
+  /// How often they are counted in the folio's map count.
+  var mappings: UInt32 = 0
 }
 
 /// All spaces, owners of pages and moves of a memory.
@@ -34,8 +36,22 @@ final class Books: Sendable {
   }
 
   let state: Guarded<State>
+  /// What decides about larger pages.
+  let policy: Guarded<TransparentPolicy>
+  /// Heads of folios of which a part may not be mapped any more, oldest first. Each is looked at again before anything is done to it.
+  let deferred: Guarded<[FrameNumber]>
 
-  init(pause: @escaping @Sendable () -> Void) { state = Guarded(State(), pause: pause) }
+  init(pause: @escaping @Sendable () -> Void) {
+    state = Guarded(State(), pause: pause)
+    policy = Guarded(TransparentPolicy(), pause: pause)
+    deferred = Guarded([], pause: pause)
+  }
+
+  /// Remembers that a part of a folio was unmapped.
+  func deferSplit(of head: FrameNumber) {
+    // A range that is unmapped entry by entry tells of the same folio again and again.
+    deferred.withLock { if $0.last != head { $0.append(head) } }
+  }
 
   /// Makes an owner and gives it a number.
   func add<Owner>(_ make: (OwnerNumber) -> (Owner, PageOwner)) -> Owner {

@@ -23,11 +23,14 @@ final class TableWalk: Sendable {
   let frames: FrameTable
   /// Where the words of tables are.
   let words: DirectMap
+  /// Lets others run.
+  let pause: @Sendable () -> Void
 
-  init(shape: TableShape, frames: FrameTable, words: DirectMap) {
+  init(shape: TableShape, frames: FrameTable, words: DirectMap, pause: @escaping @Sendable () -> Void) {
     self.shape = shape
     self.frames = frames
     self.words = words
+    self.pause = pause
   }
 
   /// The words of a table.

@@ -32,7 +32,7 @@ extension TableWalk {
         guard entry.isLeaf, entry.has(needed) else { return }
         let offset = FrameCount(at - place.address, shape.baseShift, rounded: .down)
         let part = FrameRange(start: entry.frame + offset, count: min(shape.frames(place.level) - offset, count - pins.frames))
-        guard pin(part, place, entry, options, zones: zones, &pins) else { return }
+        guard pin(part, place, entry, options, zones: zones, &pins, on: cpu) else { return }
         unsafe sink.record(part, frames)
         pins.frames += part.count
       }
@@ -43,7 +43,7 @@ extension TableWalk {
   /// Pins frames of one entry: looks the folio up, pins it, and looks again.
   @inline(__always) private func pin(
     _ part: FrameRange, _ place: EntryPlace, _ entry: PageEntry, _ options: PinOptions, zones: borrowing ZoneSet,
-    _ pins: inout FastPins
+    _ pins: inout FastPins, on cpu: CPUIndex
   ) -> Bool {
     // An entry by itself nearly always maps a whole folio. If so, no search is needed.
     var folio = FolioPlace(head: entry.frame, order: shape.order(place.level))
@@ -54,6 +54,11 @@ extension TableWalk {
       }
       folio = found
       unsafe head = descriptor
+    }
+    if folio.order > Order(0), unsafe head.pointee.shape.kind != .hugePool {
+      // Such a folio may be taken apart while it is pinned, and counts its pins where they are.
+      guard !options.contains(.longTerm) || zones.allowsLongTermPins(folio.head) else { return false }
+      return zones.pin(part, of: folio, on: cpu, pause: pause) { loadInOrder(place) == entry } == .done
     }
     let count = UInt32(truncatingIfNeeded: part.count.rawValue)
     guard unsafe head.pointee.tryPin(count) == .done else { return false }

@@ -20,19 +20,19 @@ extension VirtualMemory {
   ///
   /// Linux: `migrate_longterm_unpinnable_folios`.
   func leaveMovableMemory(
-    _ entry: PageEntry, _ leaf: TableShape.Leaf, holding held: HeldSpace, on cpu: CPUIndex
+    _ entry: PageEntry, holding held: HeldSpace, on cpu: CPUIndex
   ) throws(PinError) {
     guard !zones.allowsLongTermPins(entry.frame) else { return }
-    let folio = FolioPlace(head: entry.frame, order: leaf.order)
+    let folio = folio(of: entry)
     let node = zones.zone(of: entry.frame).map { zones.descriptions[Int($0.rawValue)].node } ?? NodeID(0)
     do throws(MigrationError) {
       let target: Folio
       do throws(FolioError) {
         // What cannot move never lands where everything must.
-        target = try zones.allocateAnyOrder(leaf.order, FrameRequest(.unmovable, node: node), on: cpu)
+        target = try zones.allocateAnyOrder(folio.order, FrameRequest(.unmovable, node: node), on: cpu)
       } catch {
         guard case .exhausted(let wanted, let largest) = error else {
-          throw .noRoom(wanted: leaf.order.frames, largestFree: .zero)
+          throw .noRoom(wanted: folio.order.frames, largestFree: .zero)
         }
         throw .noRoom(wanted: wanted, largestFree: largest)
       }

@@ -144,22 +144,33 @@ extension VirtualMemory {
       throw .fault(error)
     }
     guard let number = state.mappings.index(containing: address) else { throw .fault(.noMapping(address)) }
-    let leaf = state.mappings[number].leaf
-    let page = address.aligned(to: leaf.size.bytes, .down)
-    let (place, _) = walk.find(space.root, page, downTo: leaf.level)
+    let mapping = state.mappings[number]
+    let (place, _) = walk.find(space.root, address.aligned(to: mapping.leaf.size.bytes, .down), downTo: mapping.leaf.level)
+    let leaf = leaf(place, mapping)
     if options.contains(.longTerm) {
-      try leaveMovableMemory(settled(place), leaf, holding: HeldSpace(space: space, mappings: state.mappings), on: cpu)
+      try leaveMovableMemory(settled(place), holding: HeldSpace(space: space, mappings: state.mappings), on: cpu)
     }
-    let head = settled(place).frame
-    let offset = FrameCount(address - page, shape.baseShift, rounded: .down)
+    let entry = settled(place)
+    let offset = FrameCount(address - address.aligned(to: leaf.size.bytes, .down), shape.baseShift, rounded: .down)
     let pages = min(leaf.order.frames - offset, count)
+    let folio = folio(of: entry)
+    let head = folio.head
+    let part = FrameRange(start: entry.frame + offset, count: pages)
+    if mapping.isTransparent, folio.order > Order(0) {
+      // The lock of the space is held: the folio stays.
+      if case .refused(let pins) = zones.pin(part, of: folio, on: cpu, pause: pause, while: { true }) {
+        throw .tooManyPins(head, pins: pins)
+      }
+      unsafe sink.record(part, zones.table)
+      return pages
+    }
     // Mapped, under the lock: it has references.
     switch unsafe descriptor(head).pointee.tryPin(UInt32(truncatingIfNeeded: pages.rawValue)) {
     case .done: break
     case .refused(let pins): throw .tooManyPins(head, pins: pins)
     case .last, .unreferenced: preconditionFailure("a page that is mapped has no references")
     }
-    unsafe sink.record(FrameRange(start: head + offset, count: pages), zones.table)
+    unsafe sink.record(part, zones.table)
     return pages
   }
 }

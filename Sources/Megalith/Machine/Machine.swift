@@ -73,6 +73,7 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
     fillZones()
     Machine.rebalance(zones, layout.architecture, policy)
     fillPools(commandLine)
+    memory.setTransparentPolicy(policy.transparent ?? Machine.transparentPolicy(layout.architecture, commandLine))
   }
 
   /// Makes a machine whose zones have none of their memory yet, nor watermarks: for who knows what each frame is in use for, and
@@ -127,6 +128,19 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
     memory = VirtualMemory(
       zones: zones, pools: pools, shape: TableShape(layout.architecture, extraLevel: policy.extraTableLevel), contents: contents,
       tables: tables.map, barrier: { storage.barrier() }, pause: pause, release: { tables.release() })
+  }
+
+  /// Pages of the lowest level above the base pages, for who asks, unless the command line says otherwise.
+  ///
+  /// Linux: `transparent_hugepage=`, with the default of `CONFIG_TRANSPARENT_HUGEPAGE_MADVISE`.
+  private static func transparentPolicy(_ architecture: Architecture, _ commandLine: KernelCommandLine) -> TransparentPolicy {
+    let shape = TableShape(architecture)
+    let sizes = shape.leaves.filter { $0.level.rawValue == 1 && $0.entries == EntryCount(1) }.map { $0.size }
+    switch commandLine.transparentHugePages {
+    case .always: return TransparentPolicy(sizes, .always)
+    case .never: return TransparentPolicy()
+    case .onAdvice, nil: return TransparentPolicy(sizes, .advised)
+    }
   }
 
   /// Sets all watermarks by what the zones have now.

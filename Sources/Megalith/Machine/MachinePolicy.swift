@@ -1,3 +1,4 @@
+public import AddressSpaces
 public import FrameAllocator
 public import Hotplug
 public import HugePools
@@ -38,6 +39,8 @@ public struct MachinePolicy: Hashable, Sendable {
   public var nodesForMovable: Set<NodeID> = []
   public var memmap = MemmapPlacement.accounted
   public var hugePools = HugePoolPolicy()
+  /// When anonymous memory gets larger pages by itself; nil for what the command line says, or else for who asks.
+  public var transparent: TransparentPolicy?
   /// Nil for a machine whose memory stays as it booted.
   public var hotplug: HotplugRoom?
   /// Bits of one more level of page tables than the architecture's usual ones: 9 for five levels on x86_64.
