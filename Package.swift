@@ -96,7 +96,8 @@ if !isEmbedded {
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),
     .target(
-      name: "TestSupport", dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "HostArena"],
+      name: "TestSupport",
+      dependencies: ["MemoryUnits", "PhysicalLayout", "FrameMap", "FrameContents", "AddressSpaces", "HostArena"],
       path: "Tests/TestSupport", swiftSettings: common),
     .testTarget(name: "MemoryUnitsTests", dependencies: ["MemoryUnits", "TestSupport"], swiftSettings: common),
     .testTarget(

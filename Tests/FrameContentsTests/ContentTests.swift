@@ -3,43 +3,12 @@ import MemoryUnits
 import TestSupport
 import Testing
 
-/// Memory of some windows, each a mapping of its own, filled with a pattern.
-final class Arena {
-  static let shift = PageShift(12)
-  private let bases: [UnsafeMutableRawPointer]
-  private let windows: UnsafeMutableBufferPointer<DirectWindow>
-  let map: DirectMap
-
-  init(_ ranges: [FrameRange]) {
-    bases = ranges.map {
-      let size = Int(ByteCount($0.count, Self.shift).rawValue)
-      let base = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
-      for byte in 0..<size { base.storeBytes(of: UInt8(truncatingIfNeeded: byte &* 31 &+ 7), toByteOffset: byte, as: UInt8.self) }
-      return base
-    }
-    windows = .allocate(capacity: ranges.count)
-    for index in ranges.indices {
-      windows.initializeElement(at: index, to: DirectWindow(frames: ranges[index], base: bases[index]))
-    }
-    map = DirectMap(windows: UnsafeBufferPointer(windows), baseShift: Self.shift)
-  }
-
-  deinit {
-    for base in bases { base.deallocate() }
-    windows.deallocate()
-  }
-
-  func bytes(_ frame: UInt64) throws -> [UInt8] {
-    try map.withBytes(of: FrameNumber(frame)) { span in (0..<span.count).map { span[$0] } }
-  }
-}
-
 func range(_ start: UInt64, _ end: UInt64) -> FrameRange { FrameRange(start: FrameNumber(start), end: FrameNumber(end)) }
 
 @Suite struct ContentTests {
   /// Steps of every kind: none, one, odd, all, beyond.
   @Test(arguments: [1, 3, 7, 16, 100] as [UInt64]) func clearingGoesOnWhereItStopped(step: UInt64) throws {
-    let arena = Arena([range(0, 8), range(8, 24)])
+    let arena = WindowedMemory([range(0, 8), range(8, 24)])
     let untouched = try (arena.bytes(1), arena.bytes(18))
     var work = try ClearWork(range(2, 18), in: arena.map, with: PortableMover.self)
     #expect(work.advance(by: .zero) == FrameCount(16))
@@ -57,7 +26,7 @@ func range(_ start: UInt64, _ end: UInt64) -> FrameRange { FrameRange(start: Fra
 
   /// Windows of source and target break at different places.
   @Test(arguments: [1, 5, 32] as [UInt64]) func copyingCrossesWindows(step: UInt64) throws {
-    let arena = Arena([range(0, 10), range(10, 16), range(32, 39), range(39, 48)])
+    let arena = WindowedMemory([range(0, 10), range(10, 16), range(32, 39), range(39, 48)])
     let expected = try (0..<16).map { try arena.bytes($0) }
     var clear = try ClearWork(range(32, 48), in: arena.map, with: PortableMover.self)
     clear.advance(by: FrameCount(16))
@@ -77,7 +46,7 @@ func range(_ start: UInt64, _ end: UInt64) -> FrameRange { FrameRange(start: Fra
   }
 
   @Test func holesAreFoundBeforeAnythingIsWritten() throws {
-    let arena = Arena([range(0, 8), range(9, 16)])
+    let arena = WindowedMemory([range(0, 8), range(9, 16)])
     let before = try arena.bytes(0)
     #expect(throws: ContentsError.noContents(FrameNumber(8))) {
       _ = try ClearWork(range(0, 16), in: arena.map, with: PortableMover.self)
@@ -92,7 +61,7 @@ func range(_ start: UInt64, _ end: UInt64) -> FrameRange { FrameRange(start: Fra
   }
 
   @Test func bytesAreReachedFrameByFrame() throws {
-    let arena = Arena([range(4, 8)])
+    let arena = WindowedMemory([range(4, 8)])
     try arena.map.withMutableBytes(of: FrameNumber(5)) { $0[17] = 99 }
     #expect(try arena.bytes(5)[17] == 99)
     #expect(throws: ContentsError.noContents(FrameNumber(3))) { try arena.bytes(3) }

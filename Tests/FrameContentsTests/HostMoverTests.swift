@@ -55,7 +55,7 @@ import Testing
 
   /// Works go through it as through any mover.
   @Test func worksUseIt() throws {
-    let arena = Arena([range(0, 64), range(100, 164)])
+    let arena = WindowedMemory([range(0, 64), range(100, 164)])
     let expected = try arena.bytes(13)
     var copy = try CopyWork(range(0, 64), to: FrameNumber(100), in: arena.map, with: HostMover.self)
     while copy.advance(by: FrameCount(24)) > .zero {}
