@@ -73,8 +73,8 @@ if !isEmbedded {
     .target(
       name: "HostMemory",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "AddressSpaces", "HostArena",
+        "Megalith", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
     .executableTarget(
@@ -157,8 +157,8 @@ if !isEmbedded {
     .testTarget(
       name: "HostMemoryTests",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HostArena", "Megalith", "HostMemory",
-        "TestSupport",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "AddressSpaces", "HostArena",
+        "Megalith", "HostMemory", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
     .testTarget(
