@@ -185,7 +185,7 @@ final class StressRun {
       // It is gone for good, and with it the mapping.
       drop(region.range, client)
     case .outOfMemory: break
-    case .noMapping: problems.append("\(fault) of \(region)")
+    case .noMapping, .unreadable: problems.append("\(fault) of \(region)")
     }
     count("refused")
   }

@@ -66,6 +66,7 @@ extension VirtualMemory {
     let place = FaultPlace(address: address, page: page, mapping: number, index: mapping.index(of: page), cpu: cpu)
     let (entryPlace, _) = walk.find(space.root, page, downTo: mapping.leaf.level)
     let entry = settled(entryPlace)
+    if entry.isSwapped { return try swapIn(entryPlace, entry, place, access, in: space, &state) }
     guard entry.isLeaf, entryPlace.level == mapping.leaf.level || mapping.isTransparent else {
       return try install(place, access, in: space, &state, breaksSharing: breaksSharing)
     }

@@ -72,7 +72,7 @@ extension VirtualMemory {
       isShared
       ? nil
       : books.add { number in
-        let family = AnonymousFamily(number, pause: pause)
+        let family = AnonymousFamily(number, isAnonymous: object == nil, pause: pause)
         return (family, .family(family))
       }
     return Mapping(

@@ -146,6 +146,7 @@ extension VirtualMemory {
   ) {
     let mapping = state.mappings[number]
     let entry = clearPage(place, mapping, in: space, &state, &doomed, on: cpu)
+    if entry.isSwapped { return releaseSlots(entry, place.level, on: cpu) }
     let restores = unsafe mapping.marks.contains(.ownsReservations) && isPrivate(descriptor(entry.frame), mapping)
     let isFree = drop(entry, mapping, restoringReservation: restores, on: cpu)
     guard isFree, restores else { return }

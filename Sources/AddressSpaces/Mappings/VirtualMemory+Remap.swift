@@ -112,7 +112,11 @@ extension VirtualMemory {
       let entry = settled(place)
       let leaf = self.leaf(place, mapping)
       // It is in both places for a moment: who moves a page needs the lock, and who pins it looks at its entry again.
-      map(entry.frame, at: newPlace, leaf, entry.marks.subtracting(.inRun))
+      if entry.isSwapped {
+        walk.set(newPlace, entry)
+      } else {
+        map(entry.frame, at: newPlace, leaf, entry.marks.subtracting(.inRun))
+      }
       clear(place, leaf, in: space, &doomed)
     }
     cut(range, &state, of: space)

@@ -71,6 +71,7 @@ extension VirtualMemory {
     var tables = DoomedTables()
     walk.forEachLeaf(space.root, in: range, unit: mapping.leaf.size.bytes) { place, _ in
       let entry = clearPage(place, mapping, in: space, &state, &tables, on: cpu)
+      if entry.isSwapped { return releaseSlots(entry, place.level, on: cpu) }
       drop(entry, mapping, on: cpu)
     }
     doomed.list += tables.list
@@ -88,10 +89,13 @@ extension VirtualMemory {
     let left = unsafe descriptor.pointee.mapCount.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
     if isOwn {
       // Who still holds it holds nobody's page.
-      if left == 0 { unsafe descriptor.pointee.privateWord.store(0, ordering: .releasing) }
+      if left == 0, unsafe !descriptor.pointee.flags.contains(.swapCached) {
+        unsafe descriptor.pointee.privateWord.store(0, ordering: .releasing)
+      }
     } else if entry.has(.dirty) {
       unsafe _ = descriptor.pointee.insert(.dirty)
     }
+    if left == 0, isOwn, unsafe descriptor.pointee.flags.contains(.swapCached) { leaveCache(folio.head, on: cpu) }
     let isFree = put(folio.head, restoringReservation: restoringReservation, on: cpu)
     if left > 0, isOwn, mapping.isTransparent, folio.order > Order(0) { books.deferSplit(of: folio.head) }
     return isFree

@@ -20,6 +20,8 @@ public enum FaultError: Error, Hashable, Sendable {
   case noHugePage(PageSize, HugePoolError)
   /// The page was taken away, because who had reserved it needed it. Linux: `SIGBUS`, after a parent's private write.
   case lostPage(VirtualAddress)
+  /// The page is swapped out, and the device did not give it back; it is still there. Linux: `SIGBUS`.
+  case unreadable(VirtualAddress, SwapDeviceError)
   /// No frame for a page, or for a table.
   case outOfMemory(wanted: FrameCount, largestFree: FrameCount)
 }
@@ -50,6 +52,8 @@ public enum MappingError: Error, Hashable, Sendable {
   case outOfMemory(wanted: FrameCount, largestFree: FrameCount)
   /// No huge page for one that had to be copied.
   case noHugePage(PageSize, HugePoolError)
+  /// A page is swapped out, and the device did not give it back; it is still there.
+  case unreadable(VirtualAddress, SwapDeviceError)
 }
 
 extension MappingError {
@@ -57,6 +61,7 @@ extension MappingError {
     switch error {
     case .outOfMemory(let wanted, let largest): self = .outOfMemory(wanted: wanted, largestFree: largest)
     case .noHugePage(let size, let why): self = .noHugePage(size, why)
+    case .unreadable(let address, let error): self = .unreadable(address, error)
     case .noMapping(let address): self = .noMapping(address)
     case .protection, .beyondObject, .lostPage: self = .unsuitable(range)
     }

@@ -49,6 +49,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
     books.state.withLock { $0.moves.append(move) }
     var count = mappings
     if case .object = owner { count += 1 }
+    if unsafe descriptor.pointee.flags.contains(.swapCached) { count += 1 }
     guard count > 0 else {
       attach(folio, to: folio.head)
       return nil
@@ -57,12 +58,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
   }
 
   public func attach(_ folio: FolioPlace, to head: FrameNumber) {
-    let move = books.state.withLock { state -> Move in
-      guard let place = state.moves.firstIndex(where: { $0.head == folio.head }) else {
-        preconditionFailure("a folio came back that was never on its way")
-      }
-      return state.moves.remove(at: place)
-    }
+    let move = books.takeMove(of: folio.head)
     if head != folio.head {
       store.pools.didMove(folio, to: head, zones: store.zones)
       if case .object(let object) = move.owner, let new = unsafe walk.frames.descriptor(head) {
@@ -73,6 +69,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
         // The old frames are frozen, and nobody comes to the new ones by an entry yet.
         unsafe new.pointee.mapCount.store(move.mappings, ordering: .releasing)
         unsafe old.pointee.mapCount.store(0, ordering: .releasing)
+        if unsafe new.pointee.flags.contains(.swapCached) { books.didMoveCached(folio.head, to: head) }
       }
     }
     settle(move, folio, at: head)

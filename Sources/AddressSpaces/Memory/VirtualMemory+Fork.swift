@@ -62,6 +62,7 @@ extension VirtualMemory {
     // The table comes first: what may fail must not leave an entry changed.
     let target = try self.place(for: place.address, leaf.level, in: child, on: cpu)
     let entry = settled(place)
+    if entry.isSwapped { return try copySwapped(place, entry, to: target, child, &state, on: cpu) }
     let folio = folio(of: entry)
     let descriptor = unsafe descriptor(folio.head)
     let isCopied = unsafe !mapping.isShared && isPrivate(descriptor, mapping)
@@ -117,6 +118,25 @@ extension VirtualMemory {
     unsafe descriptor.pointee.take(.references(1))
     unsafe _ = descriptor.pointee.mapCount.wrappingAdd(1, ordering: .acquiringAndReleasing)
     map(entry.frame, at: target, leaf, settled(place).marks.subtracting(.inRun))
+  }
+
+  /// Both name the slots, and who reads them in does not have the page alone.
+  private func copySwapped(
+    _ place: EntryPlace, _ entry: PageEntry, to target: EntryPlace, _ child: AddressSpace, _ state: inout AddressSpace.State,
+    on cpu: CPUIndex
+  ) throws(FaultError) {
+    do throws(FaultError) {
+      state.deposits.add(try makeDeposits(place.level, node: child.node, on: cpu))
+    } catch {
+      var doomed = DoomedTables()
+      prune(child, place.address, &doomed)
+      free(doomed, on: cpu)
+      throw error
+    }
+    retainSlots(entry, place.level)
+    let shared = entry.removing([.pinnable, .writable])
+    walk.replace(place, shared)
+    walk.set(target, shared)
   }
 
   /// Whether frames that an entry leads to are pinned.

@@ -29,6 +29,9 @@ public enum MemoryFault: Error, Hashable, Sendable {
   case index(VirtualAddress)
   /// A space keeps other than that many tables of a level aside for its larger entries.
   case deposits(TableLevel, said: EntryCount, counted: EntryCount)
+  case swap(SwapFault)
+  /// A slot is used other than so many times, by entries and the cache.
+  case slot(SwapSlot, said: UInt32, counted: UInt32)
 }
 
 /// Something that a page is held by.
@@ -52,6 +55,7 @@ extension VirtualMemory {
     var subpools: [Subpool] = []
     var holdings: [Holding] = []
     var frames = FrameCount.zero
+    var slots: [(SwapPlace, FrameCount)] = []
     var reserved = pools.sizes.map { _ in PageCount.zero }
     let (spaces, owners, moves) = books.state.withLock { ($0.spaces, $0.owners, $0.moves) }
     if let move = moves.first { throw .moving(move.head) }
@@ -59,7 +63,7 @@ extension VirtualMemory {
       let (mappings, deposits) = space.state.withLock { ($0.mappings, $0.deposits) }
       try check(mappings, &reserved)
       var needed = [EntryCount](repeating: .zero, count: Int(shape.levels.rawValue))
-      frames += try check(space.root, shape.levels.below, VirtualAddress(0), mappings, &holdings, &needed)
+      frames += try check(space.root, shape.levels.below, VirtualAddress(0), mappings, &holdings, &needed, &slots)
       for (place, counted) in needed.enumerated() {
         let level = TableLevel(UInt8(place))
         let said = deposits.count(level)
@@ -78,6 +82,7 @@ extension VirtualMemory {
         throw .reservations(size, said: pools.counts(size).reserved, counted: counted)
       }
     }
+    try check(slots, &holdings)
     frames += try check(&holdings)
     do throws(HugePoolFault) { try pools.checkInvariants(zones: zones, subpools: subpools) } catch { throw .pools(error) }
     return frames
@@ -100,7 +105,7 @@ extension VirtualMemory {
   /// Recounts a table and those below; returns their frames.
   private func check(
     _ table: FrameNumber, _ level: TableLevel, _ start: VirtualAddress, _ mappings: MappingList, _ holdings: inout [Holding],
-    _ needed: inout [EntryCount]
+    _ needed: inout [EntryCount], _ slots: inout [(SwapPlace, FrameCount)]
   ) throws(MemoryFault) -> FrameCount {
     var frames = shape.tableOrder(level).frames
     var used = EntryCount.zero
@@ -112,8 +117,12 @@ extension VirtualMemory {
       case .none: continue
       case .table:
         guard level > TableLevel(0) else { throw .entry(address) }
-        frames += try check(entry.frame, level.below, address, mappings, &holdings, &needed)
+        frames += try check(entry.frame, level.below, address, mappings, &holdings, &needed, &slots)
       case .moving: throw .entry(address)
+      case .swapped:
+        guard let number = mappings.index(containing: address), mappings[number].isTransparent else { throw .entry(address) }
+        for (below, tables) in depositCounts(level) { needed[Int(below.rawValue)] += tables }
+        slots.append((SwapPlace(entry), shape.frames(level)))
       case .leaf: try check(entry, place, mappings, &holdings, &needed)
       }
       used += EntryCount(1)
@@ -182,6 +191,43 @@ extension VirtualMemory {
       if let place = pools.sizes.firstIndex(of: object.pageSize), object.leaf.order > Order(0) {
         reserved[place] += state.reservations.count.saturatingSubtracting(state.pages.count)
       }
+    }
+  }
+
+  /// Compares the uses of slots with the entries that name them, and the cache. Folios in the cache are held by it.
+  private func check(_ entries: [(SwapPlace, FrameCount)], _ holdings: inout [Holding]) throws(MemoryFault) {
+    let swap = books.swap.withLock { $0 }
+    var named: [SwapPlace] = swap.cached.map { $0.place }
+    for (place, count) in entries {
+      for offset in 0..<count.rawValue { named.append(SwapPlace(place.area, place.slot + SlotCount(offset))) }
+    }
+    named.sort { $0.number < $1.number }
+    var used = [SlotCount](repeating: .zero, count: swap.areas.count)
+    var next = 0
+    while next < named.count {
+      let place = named[next]
+      var counted: UInt32 = 0
+      while next < named.count, named[next] == place {
+        counted += 1
+        next += 1
+      }
+      let said = swap[place].uses(of: place.slot)
+      guard said == counted else { throw .slot(place.slot, said: said, counted: counted) }
+      used[place.area.rawValue] += SlotCount(1)
+    }
+    for (number, area) in swap.areas.enumerated() {
+      do throws(SwapFault) { try area.checkInvariants() } catch { throw .swap(error) }
+      // Slots that no entry names are lost.
+      guard area.used == used[number] else {
+        throw .slot(SwapSlot(0), said: UInt32(area.used.rawValue), counted: UInt32(used[number].rawValue))
+      }
+    }
+    for (head, place) in swap.cached {
+      guard swap[place].cached(place.slot) == head, unsafe descriptor(head).pointee.flags.contains(.swapCached) else {
+        throw .owner(head)
+      }
+      let owner = unsafe OwnerNumber(rawValue: descriptor(head).pointee.privateWord.load(ordering: .relaxed))
+      holdings.append(Holding(head: head, owner: owner))
     }
   }
 

@@ -6,10 +6,13 @@ import MemoryUnits
 /// Linux: `struct anon_vma`, there a tree that follows the forks, so that a child's own pages are not looked for in its parent.
 final class AnonymousFamily: Sendable {
   let number: OwnerNumber
+  /// Whether its mappings have no object that their pages are copies of.
+  let isAnonymous: Bool
   let members: Guarded<Members>
 
-  init(_ number: OwnerNumber, pause: @escaping @Sendable () -> Void) {
+  init(_ number: OwnerNumber, isAnonymous: Bool, pause: @escaping @Sendable () -> Void) {
     self.number = number
+    self.isAnonymous = isAnonymous
     members = Guarded(Members(), pause: pause)
   }
 }

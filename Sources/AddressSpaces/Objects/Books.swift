@@ -40,11 +40,14 @@ final class Books: Sendable {
   let policy: Guarded<TransparentPolicy>
   /// Heads of folios of which a part may not be mapped any more, oldest first. Each is looked at again before anything is done to it.
   let deferred: Guarded<[FrameNumber]>
+  /// Its lock is taken before those of swap areas.
+  let swap: Guarded<SwapBooks>
 
   init(pause: @escaping @Sendable () -> Void) {
     state = Guarded(State(), pause: pause)
     policy = Guarded(TransparentPolicy(), pause: pause)
     deferred = Guarded([], pause: pause)
+    swap = Guarded(SwapBooks(), pause: pause)
   }
 
   /// Remembers that a part of a folio was unmapped.
@@ -61,6 +64,16 @@ final class Books: Sendable {
       let (owner, entry) = make(OwnerNumber(rawValue: UInt64(place) + 1))
       state.owners[place] = entry
       return owner
+    }
+  }
+
+  /// Ends the move of a folio, for who deals with its entries.
+  func takeMove(of head: FrameNumber) -> Move {
+    state.withLock { state -> Move in
+      guard let place = state.moves.firstIndex(where: { $0.head == head }) else {
+        preconditionFailure("a folio came back that was never on its way")
+      }
+      return state.moves.remove(at: place)
     }
   }
 

@@ -19,6 +19,8 @@ public struct PageEntry: Hashable, Sendable {
     case leaf
     /// Maps frames that are on their way to others; who comes here waits. Linux: a migration entry.
     case moving
+    /// Names slots of a swap device, as many as the entry would map frames. Linux: a swap entry.
+    case swapped
   }
 
   public struct Marks: OptionSet, Hashable, Sendable {
@@ -52,6 +54,7 @@ public struct PageEntry: Hashable, Sendable {
 
   var isLeaf: Bool { rawValue & 7 == Kind.leaf.rawValue }
   var isMoving: Bool { rawValue & 7 == Kind.moving.rawValue }
+  var isSwapped: Bool { rawValue & 7 == Kind.swapped.rawValue }
   func has(_ marks: Marks) -> Bool { rawValue & marks.rawValue == marks.rawValue }
 
   func with(_ kind: Kind) -> PageEntry { PageEntry(rawValue: rawValue & ~7 | kind.rawValue) }

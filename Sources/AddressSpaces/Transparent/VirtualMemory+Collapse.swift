@@ -71,8 +71,10 @@ extension VirtualMemory {
     let order = size.order(baseShift: shape.baseShift)
     var plan = CollapsePlan(range: range, mapping: mapping, order: order, leaf: shape.single(shape.entryLevel(order)))
     var mapped = FrameCount.zero
+    var swapped = PageCount.zero
     walk.forEachLeaf(space.root, in: range, unit: shape.baseShift.bytes) { place, _ in
       let entry = settled(place)
+      if entry.isSwapped { swapped += PageCount(shape.frames(place.level).rawValue) }
       guard entry.isLeaf else { return }
       plan.parts.append((place, entry))
       mapped += shape.frames(place.level)
@@ -88,6 +90,8 @@ extension VirtualMemory {
         plan.folios.append((folio, 1, place.address))
       }
     }
+    // What was read in before may have gone again.
+    guard swapped == .zero else { throw .tooMuchSwapped(swapped: swapped, most: .zero) }
     let empty = PageCount(order.frames.rawValue - mapped.rawValue)
     guard empty <= policy.mostEmpty, !plan.parts.isEmpty else { throw .tooEmpty(empty: empty, most: policy.mostEmpty) }
     for (folio, entries, address) in plan.folios {
@@ -256,5 +260,27 @@ extension VirtualMemory {
   /// Reads in what is swapped out of a range, where it is not too much.
   private func readIn(
     _ address: VirtualAddress, _ size: PageSize, _ policy: TransparentPolicy, in space: AddressSpace, on cpu: CPUIndex
-  ) throws(CollapseError) {}
+  ) throws(CollapseError) {
+    let range = VirtualRange(start: address.aligned(to: size.bytes, .down), count: size.bytes)
+    var places: [VirtualAddress] = []
+    var swapped = PageCount.zero
+    space.state.withLock { state in
+      guard let number = state.mappings.index(containing: range.start), state.mappings[number].range.contains(range),
+        state.mappings[number].isTransparent
+      else { return }
+      walk.forEachLeaf(space.root, in: range, unit: shape.baseShift.bytes) { place, _ in
+        guard settled(place).isSwapped else { return }
+        places.append(place.address)
+        swapped += PageCount(shape.frames(place.level).rawValue)
+      }
+    }
+    guard swapped <= policy.mostSwapped else { throw .tooMuchSwapped(swapped: swapped, most: policy.mostSwapped) }
+    for address in places {
+      do throws(FaultError) {
+        try fault(address, .read, in: space, on: cpu)
+      } catch {
+        throw .unread(error)
+      }
+    }
+  }
 }

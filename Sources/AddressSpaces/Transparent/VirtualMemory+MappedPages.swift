@@ -31,7 +31,7 @@ extension VirtualMemory {
       for number in state.mappings.overlapping(range) {
         let mapping = state.mappings[number]
         let part = mapping.range.intersection(range)
-        if view == .basePages, mapping.isTransparent { splitEntries(in: part, of: space, &state) { _ in true } }
+        if view == .basePages, mapping.isTransparent { splitEntries(in: part, of: space, &state) { settled($0).isLeaf } }
         walk.forEachLeaf(space.root, in: part, unit: mapping.leaf.size.bytes) { place, _ in
           let entry = settled(place)
           guard entry.isLeaf else { return }

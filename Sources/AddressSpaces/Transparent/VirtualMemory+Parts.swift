@@ -45,7 +45,8 @@ extension VirtualMemory {
   /// Linux: `__split_huge_pmd`.
   func splitEntry(_ place: EntryPlace, _ state: inout AddressSpace.State) {
     let entry = settled(place)
-    precondition(entry.isLeaf && place.level > TableLevel(0), "an entry was split that maps no more than a base page")
+    precondition(
+      (entry.isLeaf || entry.isSwapped) && place.level > TableLevel(0), "an entry was split that maps no more than a base page")
     let below = place.level.below
     let table = state.deposits.take(below)
     let count = shape.entries(below)
@@ -55,10 +56,12 @@ extension VirtualMemory {
         entry.leading(to: entry.frame + shape.frames(below) * number))
     }
     walk.setUsed(table, count)
-    let head = unsafe descriptor(folio(of: entry).head)
-    let more = UInt32(truncatingIfNeeded: count.rawValue) - 1
-    unsafe head.pointee.take(.references(more))
-    unsafe _ = head.pointee.mapCount.wrappingAdd(more, ordering: .acquiringAndReleasing)
+    if entry.isLeaf {
+      let head = unsafe descriptor(folio(of: entry).head)
+      let more = UInt32(truncatingIfNeeded: count.rawValue) - 1
+      unsafe head.pointee.take(.references(more))
+      unsafe _ = head.pointee.mapCount.wrappingAdd(more, ordering: .acquiringAndReleasing)
+    }
     // Who walks without the lock sees the one or the other; both lead to the same frames.
     walk.replace(place, PageEntry(.table, table))
   }
@@ -68,7 +71,8 @@ extension VirtualMemory {
     guard address < shape.end else { return }
     while true {
       let (place, entry) = walk.find(space.root, address, downTo: TableLevel(0))
-      guard entry.isLeaf || entry.isMoving, place.address < address, let number = state.mappings.index(containing: address),
+      guard entry.kind != .none, entry.kind != .table, place.address < address,
+        let number = state.mappings.index(containing: address),
         state.mappings[number].isTransparent
       else { return }
       splitEntry(place, &state)
@@ -82,7 +86,7 @@ extension VirtualMemory {
     var address = range.start
     while address < range.end {
       let (place, entry) = walk.find(space.root, address, downTo: TableLevel(0))
-      if entry.isLeaf || entry.isMoving, place.level > TableLevel(0), isSplit(place) {
+      if entry.kind != .none, entry.kind != .table, place.level > TableLevel(0), isSplit(place) {
         splitEntry(place, &state)
       } else {
         guard place.address + shape.span(place.level) < shape.end else { return }
@@ -91,7 +95,7 @@ extension VirtualMemory {
     }
   }
 
-  /// Clears the entry of a page that goes, and frees what was kept aside for it.
+  /// Clears the entry of a page, or of what is swapped out, that goes, and frees what was kept aside for it.
   func clearPage(
     _ place: EntryPlace, _ mapping: Mapping, in space: AddressSpace, _ state: inout AddressSpace.State,
     _ doomed: inout DoomedTables, on cpu: CPUIndex

@@ -80,7 +80,8 @@ extension VirtualMemory {
             continue
           }
           splitEntries(in: part, of: space, &state) { place in
-            shape.order(place.level) > order && folio.frames.contains(settled(place).frame)
+            let entry = settled(place)
+            return entry.isLeaf && shape.order(place.level) > order && folio.frames.contains(entry.frame)
           }
           forEachEntry(of: folio, index, in: mapping, of: space) { place, _ in
             let entry = settled(place)

@@ -84,11 +84,9 @@ extension FolioZone {
     let shape = unsafe head.pointee.shape
     guard folio.order > Order(0), shape.kind != .hugePool else { return unsafe head.pointee.tryUnpin(count) }
     let spread = unsafe PinSpread(table: table, folio: folio)
-    // Only who holds the lock changes the pins of a folio of several frames.
-    let pins = unsafe head.pointee.counts.pins
-    let least = unsafe spread.least(in: part, of: pins)
-    guard least > 0, pins >= count else { return .refused(pins: UInt32(max(0, least))) }
-    if pins == count { unsafe spread.clear() } else { unsafe spread.add(-1, to: part) }
+    let least = unsafe spread.least(in: part)
+    guard least > 0 else { return .refused(pins: UInt32(max(0, least))) }
+    if unsafe spread.total == Int64(count) { unsafe spread.clear() } else { unsafe spread.add(-1, to: part) }
     return unsafe head.pointee.tryUnpin(count)
   }
 
@@ -116,7 +114,7 @@ extension FolioZone {
       let part = range.intersection(folio.frames)
       let pins = unsafe head.pointee.counts.pins
       guard folio.order > Order(0), unsafe head.pointee.shape.kind != .hugePool else { return (pins, part) }
-      return unsafe (UInt32(max(0, PinSpread(table: table, folio: folio).least(in: part, of: pins))), part)
+      return unsafe (UInt32(max(0, PinSpread(table: table, folio: folio).least(in: part))), part)
     }
   }
 

@@ -32,14 +32,15 @@ extension FolioZone {
     }
     let counts = unsafe head.pointee.counts
     let said = unsafe head.pointee.mapCount.load(ordering: .acquiring)
-    // The pins cannot change: the lock is held.
-    guard said == mappings, UInt64(counts.references) == UInt64(own) + UInt64(mappings) + UInt64(counts.pins),
+    // Pins of its frames cannot change: the lock is held. Others, of what the head was before, will go.
+    guard said == mappings, unsafe PinSpread(table: table, folio: folio).total == Int64(counts.pins),
+      UInt64(counts.references) == UInt64(own) + UInt64(mappings) + UInt64(counts.pins),
       unsafe head.pointee.freeze(expecting: counts)
     else {
       unsafe unlock(head)
       throw .busy(folio.head, counts, mappings: said)
     }
-    let unused = unsafe writeParts(folio, head, to: order, entries, counts.pins)
+    let unused = unsafe writeParts(folio, head, to: order, entries)
     unsafe unlock(head)
     for part in unused {
       guard let descriptor = unsafe table.descriptor(part) else { continue }
@@ -49,13 +50,10 @@ extension FolioZone {
 
   /// - Returns: the heads of parts that nobody uses.
   @unsafe private borrowing func writeParts(
-    _ folio: FolioPlace, _ head: DescriptorPointer, to order: Order, _ entries: [UInt32], _ pins: UInt32
+    _ folio: FolioPlace, _ head: DescriptorPointer, to order: Order, _ entries: [UInt32]
   ) -> [FrameNumber] {
     let spread = unsafe PinSpread(table: table, folio: folio)
-    // Below zero where more was given back part by part than was pinned as a whole.
-    let whole = unsafe spread.whole(pins) &<< Int64(order.rawValue)
-    let spreadPins = unsafe spread.isWritten ? handOver(spread.takeOut(), of: folio, to: order, whole: whole) : []
-    let plain = UInt32(truncatingIfNeeded: whole)
+    let pins = unsafe spread.isEmpty ? [] : handOver(spread.takeOut(), of: folio, to: order)
     let old = unsafe head.pointee.shape
     let shape = FrameShape(old.kind, order: order, mobility: old.mobility, zone: old.zone)
     let owner = unsafe head.pointee.privateWord.load(ordering: .relaxed)
@@ -68,7 +66,7 @@ extension FolioZone {
     // a tail, and give it back.
     func write(_ part: DescriptorPointer, _ frame: FrameNumber) {
       let mappings = number < entries.count ? entries[number] : 0
-      let pins = number < spreadPins.count ? UInt32(truncatingIfNeeded: whole + spreadPins[number]) : plain
+      let pins = number < pins.count ? UInt32(truncatingIfNeeded: pins[number]) : 0
       let isUsed = mappings | pins != 0
       unsafe part.pointee.privateWord.store(mappings == 0 ? 0 : owner, ordering: .relaxed)
       unsafe part.pointee.privateIndex.store(
@@ -99,14 +97,14 @@ extension FolioZone {
     unsafe write(head, folio.head)
     precondition(UInt64(last) == folio.order.frames.rawValue / size, "a folio without descriptors")
     let mappings = entries.first ?? 0
-    let headPins = UInt32(truncatingIfNeeded: whole + (spreadPins.first ?? 0))
+    let headPins = UInt32(truncatingIfNeeded: pins.first ?? 0)
     if mappings | headPins != 0 { unsafe head.pointee.unfreeze(.references(mappings) + .pins(headPins)) }
     return unused
   }
 
   /// Writes numbers down again for the parts that have pins left, and adds them up for each.
   @unsafe private borrowing func handOver(
-    _ numbers: [(range: FrameRange, pins: Int64)], of folio: FolioPlace, to order: Order, whole: Int64
+    _ numbers: [(range: FrameRange, pins: Int64)], of folio: FolioPlace, to order: Order
   ) -> [Int64] {
     var sums = [Int64](repeating: 0, count: Int((folio.order.frames.rawValue / order.frames.rawValue)))
     func forEachShare(_ body: (Int, FolioPlace, FrameRange, Int64) -> Void) {
@@ -122,8 +120,7 @@ extension FolioZone {
     }
     forEachShare { number, _, shared, pins in sums[number] += pins * Int64(shared.count.rawValue) }
     forEachShare { number, part, shared, pins in
-      // What covers a part is its whole pins, which are written nowhere.
-      guard shared != part.frames, sums[number] + whole != 0 else { return }
+      guard order > Order(0), sums[number] != 0 else { return }
       unsafe PinSpread(table: table, folio: part).add(pins, to: shared)
     }
     return sums

@@ -4,15 +4,18 @@ import Synchronization
 
 /// How the pins of a folio spread over its frames.
 ///
-/// The head counts the pins of all frames together. What was pinned as a whole is written nowhere else; what was pinned in part is written
-/// at the frames, or, where a part covers all 512 frames of a group of a larger folio, once for the group. Giving back a part of what was
-/// pinned as a whole makes these numbers negative, so that neither way ever touches more frames than were asked for. A frame's pins are the
-/// sum of what is written for it, for its group, and of the folio's whole pins, which are what is left of the head's count.
+/// The head counts the pins of all frames together. Here is written how often the folio was pinned as a whole; what was pinned in part is
+/// written at the frames, or, where a part covers all 512 frames of a group of a larger folio, once for the group. Giving back a part of
+/// what was pinned as a whole makes these numbers negative, so that neither way ever touches more frames than were asked for. A frame's
+/// pins are the sum of what is written for it, for its group, and for the folio.
+///
+/// The head may count more than all these together: somebody who pinned what the frame was before, and is about to give that back.
 ///
 /// The numbers lie in descriptors of tails, which nobody else writes:
 /// ```
 /// each tail      privateIndex  its own; the head's own is in mapCount of the first tail
-/// group's base+1 privateWord   sum over the frames of the group
+/// head        +1 privateWord   in the upper half: of the folio as a whole
+/// group's base+1 privateWord   in the lower half: sum over the frames of the group
 ///             +2 mapCount      how many frames of the group have a number that is not zero
 ///             +3 mapCount      the group's own, in folios of more than 512 frames
 /// head        +2 privateWord   sum over all groups and frames, in folios of more than 512 frames
@@ -56,9 +59,11 @@ import Synchronization
 
   // What is written for a group.
 
-  private func sum(_ base: FrameNumber) -> Int64 {
-    unsafe Int64(bitPattern: descriptor(base + FrameCount(1)).pointee.privateWord.load(ordering: .relaxed))
+  private func word(_ base: FrameNumber) -> UInt64 {
+    unsafe descriptor(base + FrameCount(1)).pointee.privateWord.load(ordering: .relaxed)
   }
+
+  private func sum(_ base: FrameNumber) -> Int64 { unsafe Int64(Int32(truncatingIfNeeded: word(base))) }
 
   private func touched(_ base: FrameNumber) -> UInt32 {
     // A folio of two frames has no room for the number, and is quickly looked through.
@@ -76,7 +81,8 @@ import Synchronization
   private func isTouched(_ base: FrameNumber) -> Bool { unsafe touched(base) != 0 || group(base) != 0 }
 
   private func write(sum: Int64, touched: UInt32, group: Int64, _ base: FrameNumber) {
-    unsafe descriptor(base + FrameCount(1)).pointee.privateWord.store(UInt64(bitPattern: sum), ordering: .relaxed)
+    let word = unsafe word(base) & ~0xffff_ffff | UInt64(UInt32(bitPattern: Int32(sum)))
+    unsafe descriptor(base + FrameCount(1)).pointee.privateWord.store(word, ordering: .relaxed)
     if unsafe folio.order > Order(1) {
       unsafe descriptor(base + FrameCount(2)).pointee.mapCount.store(touched, ordering: .relaxed)
     }
@@ -105,22 +111,29 @@ import Synchronization
 }
 
 extension PinSpread {
-  /// Whether something is written anywhere.
-  var isWritten: Bool { unsafe touchedGroups != 0 }
+  /// Whether something is written for parts.
+  private var isWritten: Bool { unsafe touchedGroups != 0 }
 
-  /// Pins of the folio as a whole, of `pins` that its head counts.
-  func whole(_ pins: UInt32) -> Int64 { unsafe (Int64(pins) - allSum) >> Int64(folio.order.rawValue) }
-
-  /// Pins of a frame.
-  func pins(on frame: FrameNumber, of pins: UInt32) -> Int64 {
-    unsafe whole(pins) + (isWritten ? group(base(of: frame)) + written(frame) : 0)
+  /// Pins of the folio as a whole.
+  private(set) var whole: Int64 {
+    get { unsafe Int64(Int32(truncatingIfNeeded: word(folio.head) >> 32)) }
+    nonmutating set {
+      let word = unsafe word(folio.head) & 0xffff_ffff | UInt64(UInt32(bitPattern: Int32(newValue))) << 32
+      unsafe descriptor(folio.head + FrameCount(1)).pointee.privateWord.store(word, ordering: .relaxed)
+    }
   }
+
+  /// The pins of all frames together.
+  var total: Int64 { unsafe whole << Int64(folio.order.rawValue) + allSum }
+
+  /// Whether nothing is written at all, and so no frame pinned.
+  var isEmpty: Bool { unsafe whole == 0 && !isWritten }
 
   /// The pins of the frame of a part that has the fewest.
   ///
   /// - Complexity: O(1) where nothing is written, else O(groups + frames of groups where something is).
-  func least(in part: FrameRange, of pins: UInt32) -> Int64 {
-    let whole = unsafe whole(pins)
+  func least(in part: FrameRange) -> Int64 {
+    let whole = unsafe whole
     guard unsafe isWritten else { return whole }
     var least = Int64.max
     unsafe forEachGroup(of: part) { base, rest in
@@ -142,7 +155,10 @@ extension PinSpread {
   ///
   /// - Complexity: O(1) for the whole folio, O(1) for each whole group of 512 frames, else O(frames).
   func add(_ change: Int64, to part: FrameRange) {
-    guard unsafe part != folio.frames else { return }
+    guard unsafe part != folio.frames else {
+      unsafe whole += change
+      return
+    }
     var sum = unsafe allSum
     var groups = unsafe touchedGroups
     unsafe forEachGroup(of: part) { base, rest in
@@ -169,6 +185,7 @@ extension PinSpread {
 
   /// Makes everything zero.
   func clear() {
+    if unsafe whole != 0 { unsafe whole = 0 }
     guard unsafe isWritten else { return }
     unsafe forEachGroup(of: folio.frames) { base, rest in
       guard unsafe isTouched(base) else { return }
@@ -194,14 +211,14 @@ extension PinSpread {
     }
   }
 
-  /// Recounts what is written. False where sums and numbers differ, where a frame has fewer than no pins, or something is written without
-  /// pins.
+  /// Recounts what is written, and compares it with what the head counts. False where sums and numbers differ, where a frame has fewer than
+  /// no pins, or something is written without pins.
   func isSound(_ pins: UInt32) -> Bool {
-    if pins == 0 { return unsafe !isWritten && allSum == 0 }
+    if pins == 0 { return unsafe isEmpty && allSum == 0 }
     var all: Int64 = 0
     var groups: UInt64 = 0
     var isSound = true
-    let whole = unsafe whole(pins)
+    let whole = unsafe whole
     unsafe forEachGroup(of: folio.frames) { base, rest in
       var sum: Int64 = 0
       var touched: UInt32 = 0
@@ -219,16 +236,15 @@ extension PinSpread {
       all += unsafe sum + group(base) * Int64(rest.count.rawValue)
       if unsafe isTouched(base) { groups += 1 }
     }
-    let left = Int64(pins) - all
-    return unsafe isSound && all == allSum && groups == touchedGroups
-      && left == whole << Int64(folio.order.rawValue)
+    return unsafe isSound && all == allSum && groups == touchedGroups && total == Int64(pins)
   }
 
-  /// Takes out what is written: the ranges, whole groups or single frames, and each one's number.
+  /// Takes out what is written: the ranges, the folio, whole groups or single frames, and each one's number.
   ///
   /// - Complexity: O(groups + frames of groups where something is written).
   func takeOut() -> [(range: FrameRange, pins: Int64)] {
     var numbers: [(range: FrameRange, pins: Int64)] = []
+    if unsafe whole != 0 { unsafe numbers.append((folio.frames, whole)) }
     unsafe forEachGroup(of: folio.frames) { base, rest in
       let group = unsafe group(base)
       if group != 0 { numbers.append((rest, group)) }

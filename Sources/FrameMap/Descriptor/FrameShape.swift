@@ -79,4 +79,6 @@ import MemoryUnits
   @inlinable public static var accessed: FrameFlags { FrameFlags(rawValue: 4) }
   /// The memory behind it failed, and nobody may have it. Linux: `PG_hwpoison`.
   @inlinable public static var poisoned: FrameFlags { FrameFlags(rawValue: 8) }
+  /// A swap device has the same content, and others than those who map the frame can ask for it. Linux: `PG_swapcache`.
+  @inlinable public static var swapCached: FrameFlags { FrameFlags(rawValue: 16) }
 }
