@@ -8,7 +8,7 @@ import Testing
 
 @testable import AddressSpaces
 
-/// What translations cost, by the tables that others measured against, and as spaces have it.
+/// What translations cost, by the rule and as spaces have it.
 @Suite struct WalkCostTests {
   private static func leaf(_ size: PageSize, _ shape: TableShape) throws -> TableShape.Leaf { try #require(shape.leaf(size)) }
 
@@ -25,33 +25,20 @@ import Testing
     return text
   }
 
+  /// By the heading in the document: bits of a level on top, and references by guest and host.
+  static let tables: [(heading: String, extraLevel: UInt8?, rows: [String])] = [
+    ("four levels", nil, ["4K | 4 | 24 | 19 | 14", "2M | 3 | 19 | 15 | 11", "1G | 2 | 14 | 11 | 8"]),
+    ("five levels", 9, ["4K | 5 | 35 | 29 | 23", "2M | 4 | 29 | 24 | 19", "1G | 3 | 23 | 19 | 15"]),
+  ]
+
   // S4.5
-  @Test func fourLevelsCostWhatTheyDoOnRealMachines() throws {
-    let wanted = """
-      | pages | native | on 4K | on 2M | on 1G |
-      |---|---|---|---|---|
-      | 4K | 4 | 24 | 19 | 14 |
-      | 2M | 3 | 19 | 15 | 11 |
-      | 1G | 2 | 14 | 11 | 8 |
-
-      """
-    #expect(try Self.table(TableShape(.x86_64)) == wanted)
-    #expect(
-      try FixtureFolder("../../Docs").text("TransparentHugePages.md").contains("four levels in guest and host:\n\n" + wanted))
-  }
-
-  @Test func fiveLevelsCostWhatTheyDoOnRealMachines() throws {
-    let wanted = """
-      | pages | native | on 4K | on 2M | on 1G |
-      |---|---|---|---|---|
-      | 4K | 5 | 35 | 29 | 23 |
-      | 2M | 4 | 29 | 24 | 19 |
-      | 1G | 3 | 23 | 19 | 15 |
-
-      """
-    #expect(try Self.table(TableShape(.x86_64, extraLevel: 9)) == wanted)
-    #expect(
-      try FixtureFolder("../../Docs").text("TransparentHugePages.md").contains("five levels in guest and host:\n\n" + wanted))
+  @Test(arguments: tables) func nestedWalksCostWhatTheRuleSays(_ at: (heading: String, extraLevel: UInt8?, rows: [String])) throws
+  {
+    let head = "| pages | native | on 4K | on 2M | on 1G |\n|---|---|---|---|---|\n"
+    let wanted = head + at.rows.map { "| \($0) |\n" }.joined()
+    #expect(try Self.table(TableShape(.x86_64, extraLevel: at.extraLevel)) == wanted)
+    let document = try FixtureFolder("../../Docs").text("TransparentHugePages.md")
+    #expect(document.contains("\(at.heading) in guest and host:\n\n" + wanted))
   }
 
   struct Native: Sendable, CustomTestStringConvertible {
