@@ -168,7 +168,7 @@ import Testing
     try plant.machine.add(range)
     var zones: [ZoneIndex] = []
     for start in stride(from: UInt64(256), to: 352, by: 8) {
-      zones.append(try plant.machine.online(mebibytes(start, start + 8), .automatic(ratio: 100)))
+      zones.append(try plant.machine.online(mebibytes(start, start + 8), .automatic(movable: Percent(100))))
     }
     #expect(zones == [ZoneIndex](repeating: movable, count: 8) + [ZoneIndex](repeating: normal, count: 4))
     plant.check()

@@ -151,7 +151,7 @@ private final class RandomLife {
 
   func online() {
     let (first, count) = some()
-    let wanted: OnlineZone = [.kernel, .movable, .automatic(ratio: 100)].randomElement(using: &random) ?? .kernel
+    let wanted: OnlineZone = [.kernel, .movable, .automatic(movable: Percent(100))].randomElement(using: &random) ?? .kernel
     log.append("online \(first)+\(count) \(wanted)")
     let mine = (first..<first + count).map { blocks[$0] }
     var zone = ZoneIndex(0)

@@ -24,6 +24,13 @@ import Testing
     #expect(FrameRange(inside, shift, rounded: .down).isEmpty)
   }
 
+  @Test func sharesRoundDown() {
+    #expect(Percent(30).of(FrameCount(1001)) == FrameCount(300))
+    #expect(Percent(301).of(FrameCount(99)) == FrameCount(297))
+    #expect(Percent(100).of(ByteCount(.max)) == ByteCount(.max))
+    #expect(Percent(0).of(FrameCount(7)) == .zero && Percent(7).description == "7 %")
+  }
+
   @Test func orders() {
     #expect(Order(18).frames == FrameCount(262_144))
     #expect(Order(exactly: FrameCount(512)) == Order(9))

@@ -75,7 +75,7 @@ private let page1G = PageSize(shift: PageShift(30))
     #expect(
       parsed.contiguousArea
         == ContiguousAreaRequest(size: .mebibytes(64), start: PhysicalAddress(0), end: PhysicalAddress(4 << 30)))
-    #expect(parsed.kernelCore == .percent(30))
+    #expect(parsed.kernelCore == .percent(Percent(30)))
     #expect(parsed.movableCore == .size(.gibibytes(2)))
     #expect(parsed.isHotpluggableMovable)
     #expect(parsed.nodeOption == .emulated(.perNode(NodeCount(2))))

@@ -8,18 +8,41 @@ extension FrameMap {
   ///
   /// - Parameter frames: whole sections; whole subsections in the virtual model, where completing a section waits for
   ///   readers: not to be called inside a read section.
+  /// - Parameter staysRemovable: whether ``remove(_:)`` of the same frames is to find all that it needs, until ``settle(_:)``.
   /// - Complexity: O(sections).
   /// - Throws: ``FrameMapError``.
   /// Linux: `sparse_add_section`, `vmemmap_populate`.
-  public borrowing func add(_ frames: FrameRange) throws(FrameMapError) {
+  public borrowing func add(_ frames: FrameRange, staysRemovable: Bool = false) throws(FrameMapError) {
     try requireWholeUnits(frames)
     let editor = MapEditor(table: table, store: store)
     try table.control.changing(store.storage) { () throws(FrameMapError) in
       if let run = editor.table.firstRun(in: frames) { throw .alreadyPresent(run.frames.start) }
       try editor.prepare(frames)
       editor.publish(frames)
-      editor.forgetFrameBitsOfWholeSections(frames)
+      if !staysRemovable { editor.forgetFrameBitsOfWholeSections(frames) }
     }
+  }
+
+  /// Gets all that ``remove(_:)-([FrameRange])`` of the same ranges may need, so that it cannot fail: for who has something to do first
+  /// that is hard to undo. All or nothing; look-ups see no difference.
+  ///
+  /// - Complexity: O(ranges).
+  /// - Throws: ``FrameMapError``. To be ended by the removal, or by ``settle(_:)``.
+  public borrowing func makeRemovable(_ ranges: [FrameRange]) throws(FrameMapError) {
+    for frames in ranges { try requireWholeUnits(frames) }
+    let editor = MapEditor(table: table, store: store)
+    try table.control.changing(store.storage) { () throws(FrameMapError) in try editor.prepareRemoval(ranges) }
+  }
+
+  /// Gives back what memory kept for a removal that does not come. Where nothing was kept it does nothing.
+  ///
+  /// Waits for readers: not to be called inside a read section.
+  ///
+  /// - Parameter ranges: as they were added, or made removable.
+  /// - Complexity: O(ranges), and the wait.
+  public borrowing func settle(_ ranges: [FrameRange]) {
+    let editor = MapEditor(table: table, store: store)
+    table.control.changing(store.storage) { for frames in ranges { editor.forgetFrameBitsOfWholeSections(frames) } }
   }
 
   /// Removes memory and its descriptors. Returns after every read section that could still see them has ended; only then
@@ -39,15 +62,7 @@ extension FrameMap {
     for frames in ranges { try requireWholeUnits(frames) }
     let editor = MapEditor(table: table, store: store)
     try table.control.changing(store.storage) { () throws(FrameMapError) in
-      for frames in ranges { try editor.requirePresence(frames) }
-      for (done, frames) in ranges.enumerated() {
-        do throws(FrameMapError) {
-          try editor.prepareRemoval(frames)
-        } catch {
-          for prepared in ranges[..<done] { editor.forgetFrameBitsOfWholeSections(prepared) }
-          throw error
-        }
-      }
+      try editor.prepareRemoval(ranges)
       for frames in ranges { editor.unpublish(frames) }
       editor.table.readers.waitForReaders(editor.store.storage)
       for frames in ranges.reversed() { editor.discard(frames) }

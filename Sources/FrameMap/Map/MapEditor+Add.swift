@@ -99,7 +99,10 @@ extension MapEditor {
   func forgetFrameBitsOfWholeSections(_ frames: FrameRange) {
     let all = UInt64(1) << table.sectionOrder
     forEachPart(of: frames) { section in
-      guard let record = table.record(section), table.frameBits(of: section).countBits(0..<all) == all else { return }
+      // Another part of the section may have been here before: then there are no bits to look at.
+      guard let record = table.record(section), !needsFrameBits(section),
+        table.frameBits(of: section).countBits(0..<all) == all
+      else { return }
       record.store(0, record.load(0) & ~SectionState.hasFrameBits | SectionState.isWhole)
       table.readers.waitForReaders(store.storage)
       store.decommitFrameBits(section)

@@ -2,7 +2,7 @@ import MemoryUnits
 
 /// Removing: hide, wait, give back.
 extension MapEditor {
-  func requirePresence(_ frames: FrameRange) throws(FrameMapError) {
+  private func requirePresence(_ frames: FrameRange) throws(FrameMapError) {
     var place = frames.start
     while place < frames.end {
       let run = table.firstRun(in: FrameRange(start: place, end: frames.end))
@@ -11,8 +11,21 @@ extension MapEditor {
     }
   }
 
+  /// Makes sure of all that can fail when `ranges` go. All or nothing.
+  func prepareRemoval(_ ranges: [FrameRange]) throws(FrameMapError) {
+    for frames in ranges { try requirePresence(frames) }
+    for (done, frames) in ranges.enumerated() {
+      do throws(FrameMapError) {
+        try prepareRemoval(frames)
+      } catch {
+        for prepared in ranges[..<done] { forgetFrameBitsOfWholeSections(prepared) }
+        throw error
+      }
+    }
+  }
+
   /// Gives sections that are memory throughout, and will be in part, their frame bits. Nothing else can fail.
-  func prepareRemoval(_ frames: FrameRange) throws(FrameMapError) {
+  private func prepareRemoval(_ frames: FrameRange) throws(FrameMapError) {
     try prepareFrameBits(frames)
     forEachPart(of: frames) { section in
       guard needsFrameBits(section), let record = table.record(section) else { return }

@@ -129,17 +129,8 @@ public struct VirtioMemory: ~Copyable {
     _ cpu: CPUIndex, _ lend: ([FrameRange]) -> Void
   ) throws(HotplugError) {
     let whole = unit >= block ? range(place) : FrameRange(start: range(place).start.aligned(to: block, .down), count: block)
-    try hotplug.add(whole, node: node, memmap: memmap, map: map, zones: zones, on: cpu, lend: lend)
-    do throws(HotplugError) {
-      _ = try hotplug.online(whole, zone, only: range(place), zones: zones)
-    } catch {
-      do throws(HotplugError) {
-        try hotplug.remove(whole, map: map, zones: zones, on: cpu)
-      } catch {
-        preconditionFailure("memory that was just added cannot be removed")
-      }
-      throw error
-    }
+    try hotplug.addOnline(
+      whole, node: node, memmap: memmap, to: zone, only: range(place), map: map, zones: zones, on: cpu, lend: lend)
   }
 
   private borrowing func end<Storage, Owner, Mover>(
@@ -152,16 +143,7 @@ public struct VirtioMemory: ~Copyable {
         range(place), zones: zones, pools: pools, with: context, shouldGoOn: shouldGoOn)
     }
     let whole = unit >= block ? range(place) : FrameRange(start: range(place).start.aligned(to: block, .down), count: block)
-    let index = zones.zone(of: range(place).start)
-    try hotplug.offline(whole, zones: zones, pools: pools, with: context, shouldGoOn: shouldGoOn)
-    do throws(HotplugError) {
-      try hotplug.remove(whole, map: map, zones: zones, on: context.cpu)
-    } catch {
-      // Its descriptors need storage to go. The block comes back as it was.
-      let zone: OnlineZone = index.map { zones.descriptions[Int($0.rawValue)].kind == .movable } ?? false ? .movable : .kernel
-      _ = try? hotplug.online(whole, zone, only: range(place), zones: zones)
-      throw error
-    }
+    try hotplug.offlineRemove(whole, map: map, zones: zones, pools: pools, with: context, shouldGoOn: shouldGoOn)
   }
 }
 
@@ -175,17 +157,57 @@ extension MemoryHotplug {
     }
   }
 
-  /// Puts blocks online of which the zone gets `part` alone, and the rest is withheld.
-  borrowing func online(
-    _ range: FrameRange, _ wanted: OnlineZone, only part: FrameRange, zones: borrowing ZoneSet
-  ) throws(HotplugError) -> ZoneIndex {
-    try requireWholeBlocks(range)
-    return try state.withLock { (state) throws(HotplugError) in
-      var withheld: [FrameRange] = []
-      for block in state.blocks[try state.wholePlaces(of: range, geometry.blockFrames)] {
-        withheld += block.usable.subtracting([part])
+  /// Adds blocks and puts them online; the zone gets `part` alone, and the rest is withheld. All or nothing.
+  borrowing func addOnline<Storage>(
+    _ range: FrameRange, node: NodeID, memmap: MemmapPlace, to wanted: OnlineZone, only part: FrameRange,
+    map: borrowing FrameMap<Storage>, zones: borrowing ZoneSet, on cpu: CPUIndex, lend: ([FrameRange]) -> Void
+  ) throws(HotplugError) {
+    let plan = try plan(adding: range, node: node, memmap: memmap, model: map.model)
+    try state.withLock { (state) throws(HotplugError) in
+      try add(plan, as: .offline, staysRemovable: true, &state, map: map, zones: zones, on: cpu, lend: lend)
+      let withheld = state.blocks[state.places(in: range)].flatMap { $0.usable.subtracting([part]) }
+      do throws(HotplugError) {
+        _ = try online(range, wanted, withheld, &state, zones: zones)
+      } catch {
+        removeForSure(range, &state, map: map, zones: zones, on: cpu)
+        throw error
       }
-      return try online(range, wanted, withheld, &state, zones: zones)
+      map.settle([range])
+    }
+  }
+
+  /// Takes blocks offline and removes them. All or nothing: what the removal needs is there before anything goes.
+  borrowing func offlineRemove<Storage, Owner, Mover>(
+    _ range: FrameRange, map: borrowing FrameMap<Storage>, zones: borrowing ZoneSet, pools: borrowing HugePools,
+    with context: MigrationContext<Owner, Mover>, shouldGoOn: () -> Bool
+  ) throws(HotplugError) {
+    try state.withLock { (state) throws(HotplugError) in
+      let places = try state.wholePlaces(of: range, geometry.blockFrames)
+      let going = state.ranges(state.leaving(places).going)
+      do throws(FrameMapError) {
+        try map.makeRemovable(going)
+      } catch {
+        throw HotplugError(error, range)
+      }
+      do throws(HotplugError) {
+        _ = try offline(range, &state, zones: zones, pools: pools, with: context, shouldGoOn: shouldGoOn)
+      } catch {
+        map.settle(going)
+        throw error
+      }
+      removeForSure(range, &state, map: map, zones: zones, on: context.cpu)
+    }
+  }
+
+  /// Removes blocks that are offline, and whose removal the map is ready for.
+  private borrowing func removeForSure<Storage>(
+    _ range: FrameRange, _ state: inout HotplugState, map: borrowing FrameMap<Storage>, zones: borrowing ZoneSet,
+    on cpu: CPUIndex
+  ) {
+    do throws(HotplugError) {
+      try remove(range, &state, map: map, zones: zones, on: cpu)
+    } catch {
+      preconditionFailure("memory cannot be removed that the map was ready to lose")
     }
   }
 }

@@ -41,9 +41,9 @@ public enum OnlineZone: Hashable, Sendable {
   case kernel
   /// Linux: `online_movable`.
   case movable
-  /// Movable as long as the machine's movable memory is at most `ratio` in 100 of the kernel memory that it booted with; else kernel.
-  /// Linux: `auto-movable`, `memory_hotplug.auto_movable_ratio`.
-  case automatic(ratio: UInt64)
+  /// Movable as long as the machine's movable memory, with what comes, is at most such a share of the kernel memory that it booted
+  /// with; else kernel. A share may be above 100 %. Linux: `auto-movable`, `memory_hotplug.auto_movable_ratio`.
+  case automatic(movable: Percent)
 }
 
 /// What is fixed about a machine whose memory comes and goes.

@@ -87,16 +87,17 @@ extension MemoryHotplug {
     return plan
   }
 
+  /// - Parameter staysRemovable: whether a removal must not fail until the map is settled.
   borrowing func add<Storage>(
-    _ plan: AddPlan, as first: MemoryBlock.State, _ state: inout HotplugState, map: borrowing FrameMap<Storage>,
-    zones: borrowing ZoneSet, on cpu: CPUIndex, lend: ([FrameRange]) -> Void
+    _ plan: AddPlan, as first: MemoryBlock.State, staysRemovable: Bool = false, _ state: inout HotplugState,
+    map: borrowing FrameMap<Storage>, zones: borrowing ZoneSet, on cpu: CPUIndex, lend: ([FrameRange]) -> Void
   ) throws(HotplugError) {
     let late = try requirePlace(plan.range, plan.node, map: map, zones: zones)
     if let there = state.blocks[state.places(in: plan.range)].first { throw .overlaps(max(there.range.start, plan.range.start)) }
     let homes = try makeHomes(plan, number: HostNumber(state.nextHost), zones: zones, on: cpu)
     lend(plan.hosting == .elsewhere ? homes.flatMap { $0.frames } : plan.hosted)
     do throws(FrameMapError) {
-      try map.add(plan.range)
+      try map.add(plan.range, staysRemovable: staysRemovable)
     } catch {
       for home in homes { release(home, zones, on: cpu) }
       throw HotplugError(error, plan.range)

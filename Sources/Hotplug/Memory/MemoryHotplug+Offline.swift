@@ -34,7 +34,7 @@ extension MemoryHotplug {
     guard let late = zones.late else { throw .notPluggable }
     let places = state.places(in: range)
     let isBoot = places.isEmpty
-    let index = try isBoot ? bootZone(of: range, zones) : onlineZone(of: range, state)
+    let index = try isBoot ? bootZone(of: range, state, zones) : onlineZone(of: range, state)
     let usable = isBoot ? [range] : state.blocks[places].map { $0.usable }.joined()
     try state.ask(.goingOffline, orTell: .offlineCancelled, range, index)
     var plan = RangePlan(range: range, zone: index, isolation: range)
@@ -78,11 +78,17 @@ extension MemoryHotplug {
   }
 
   /// The zone of memory that the machine booted with. Linux: `test_pages_in_a_zone`, and the walk before it that counts pages.
-  private func bootZone(of range: FrameRange, _ zones: borrowing ZoneSet) throws(HotplugError) -> ZoneIndex {
+  private func bootZone(
+    of range: FrameRange, _ state: HotplugState, _ zones: borrowing ZoneSet
+  ) throws(HotplugError) -> ZoneIndex {
+    // What left is not there any more, or it would be a block now.
+    let gone = state.leftBoot.map { $0.range }.sorted { $0.start < $1.start }
     var parts: [FrameRange] = []
     var found: [ZoneIndex] = []
     for index in zones.indices {
-      let own = zones.descriptions[Int(index.rawValue)].memory.map { $0.intersection(range) }.filter { !$0.isEmpty }
+      let own = zones.descriptions[Int(index.rawValue)].memory.flatMap { $0.intersection(range).subtracting(gone) }.filter {
+        !$0.isEmpty
+      }
       if !own.isEmpty { found.append(index) }
       parts += own
     }
@@ -129,38 +135,19 @@ extension MemoryHotplug {
     guard case .refused(_, let obstacles) = first, obstacles[.busy] + obstacles[.noRoom] == obstacles.total else {
       throw HotplugError(first, range)
     }
-    let before = sizes(of: pools)
+    let lost: [DissolvedPages]
     do throws(HugePoolError) {
-      try pools.dissolve(range, zones: zones, with: context)
+      lost = try pools.dissolve(range, zones: zones, with: context)
     } catch {
       throw .promised(error)
     }
-    guard sizes(of: pools) != before else { throw HotplugError(first, range) }
+    guard !lost.isEmpty else { throw HotplugError(first, range) }
     do throws(ContiguousError) {
       return try zones.vacate(range, of: index, skipping: kept, rules, with: context, shouldGoOn: shouldGoOn)
     } catch {
-      for size in before {
-        let now = pools.counts(size.page, on: size.node)
-        if now.total < size.total {
-          _ = pools.setSize(size.page, to: size.total - now.surplus, on: size.node, zones: zones, with: context)
-        }
-      }
+      pools.remake(lost, zones: zones, with: context)
       throw HotplugError(error, range)
     }
-  }
-
-  private struct PoolSize: Equatable {
-    let page: PageSize
-    let node: NodeID
-    let total: PageCount
-  }
-
-  private func sizes(of pools: borrowing HugePools) -> [PoolSize] {
-    var sizes: [PoolSize] = []
-    for page in pools.sizes {
-      for node in pools.nodes { sizes.append(PoolSize(page: page, node: node, total: pools.counts(page, on: node).total)) }
-    }
-    return sizes
   }
 }
 

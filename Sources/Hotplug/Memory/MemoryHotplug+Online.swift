@@ -66,7 +66,7 @@ extension MemoryHotplug {
       switch wanted {
       case .kernel: false
       case .movable: true
-      case .automatic(let ratio): prefersMovable(range.count, ratio, zones)
+      case .automatic(let share): prefersMovable(range.count, upTo: share, zones)
       }
     var kernel: ZoneIndex?
     for index in zones.indices {
@@ -86,7 +86,7 @@ extension MemoryHotplug {
   }
 
   /// Linux: `auto_movable_zone_for_pfn`, for the whole machine.
-  private func prefersMovable(_ frames: FrameCount, _ ratio: UInt64, _ zones: borrowing ZoneSet) -> Bool {
+  private func prefersMovable(_ frames: FrameCount, upTo share: Percent, _ zones: borrowing ZoneSet) -> Bool {
     var kernel = FrameCount.zero
     var movable = frames
     for index in zones.indices {
@@ -98,7 +98,7 @@ extension MemoryHotplug {
         kernel += boot
       }
     }
-    return movable.rawValue <= kernel.rawValue / 100 * ratio + kernel.rawValue % 100 * ratio / 100
+    return movable <= share.of(kernel)
   }
 }
 

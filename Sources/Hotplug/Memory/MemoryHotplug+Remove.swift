@@ -28,22 +28,9 @@ extension MemoryHotplug {
     for block in state.blocks[places] {
       if case .online = block.state { throw .alreadyOnline(block.range) }
     }
-    var shared = state.shared
-    for block in state.blocks[places] {
-      guard case .shared(let number) = block.home, let host = shared.firstIndex(where: { $0.number == number }) else { continue }
-      shared[host].users -= BlockTally(1)
-    }
-    // Blocks that go now: those of the range that hold no others' descriptors, and those that held them for the last time.
-    func isHeld(_ block: MemoryBlock) -> Bool {
-      guard case .shared(let number) = block.home, block.memmapFrames > .zero else { return false }
-      return shared.contains { $0.number == number && $0.users > .zero }
-    }
-    var going: [Int] = []
-    for (place, block) in state.blocks.enumerated() where !isHeld(block) {
-      if places.contains(place) || block.state == .holdingMemmap { going.append(place) }
-    }
+    let (going, shared) = state.leaving(places)
     do throws(FrameMapError) {
-      try map.remove(going.map { state.blocks[$0].range }.joined())
+      try map.remove(state.ranges(going))
     } catch {
       throw HotplugError(error, range)
     }
@@ -56,4 +43,28 @@ extension MemoryHotplug {
     }
     state.shared = shared.filter { $0.users > .zero }
   }
+}
+
+extension HotplugState {
+  /// What goes when the blocks of `places` are removed: those that hold no others' descriptors, and any that held them for the last time.
+  /// And who shares memmaps then.
+  func leaving(_ places: Range<Int>) -> (going: [Int], shared: [SharedMemmap]) {
+    var shared = self.shared
+    for block in blocks[places] {
+      guard case .shared(let number) = block.home, let host = shared.firstIndex(where: { $0.number == number }) else { continue }
+      shared[host].users -= BlockTally(1)
+    }
+    func isHeld(_ block: MemoryBlock) -> Bool {
+      guard case .shared(let number) = block.home, block.memmapFrames > .zero else { return false }
+      return shared.contains { $0.number == number && $0.users > .zero }
+    }
+    var going: [Int] = []
+    for (place, block) in blocks.enumerated() where !isHeld(block) {
+      if places.contains(place) || block.state == .holdingMemmap { going.append(place) }
+    }
+    return (going, shared)
+  }
+
+  /// The ranges of blocks, lowest first, joined where they touch.
+  func ranges(_ places: [Int]) -> [FrameRange] { places.map { blocks[$0].range }.joined() }
 }

@@ -10,11 +10,12 @@ import PhysicalLayout
 extension HugePools {
   /// Gives every free page that touches `range` back to the zones, so that the memory can go. Pages in use stay: they are to be moved.
   ///
+  /// - Returns: what the pools lost, for ``remake(_:zones:with:)``; nothing where no free page was there.
   /// - Throws: `.reservedByOthers` where a pool would have fewer free pages than it promised; no page has gone then.
   /// - Complexity: O(frames / 64 + folios). Linux: `dissolve_free_hugetlb_folios`, which stops half-way.
-  public borrowing func dissolve<Owner, Mover>(
+  @discardableResult public borrowing func dissolve<Owner, Mover>(
     _ range: FrameRange, zones: borrowing ZoneSet, with context: MigrationContext<Owner, Mover>
-  ) throws(HugePoolError) {
+  ) throws(HugePoolError) -> [DissolvedPages] {
     collect(zones, on: context.cpu)
     let table = zones.table
     var found: [PoolPage] = []
@@ -25,6 +26,7 @@ extension HugePools {
       }
     }
     let homes = found.map { node(of: $0, zones) }
+    var lost: [DissolvedPages] = []
     let gone: [PoolPage] = try books.withLock { (books) throws(HugePoolError) in
       // Those that are free now; they stay so under the lock.
       var free = [PageCount](repeating: .zero, count: books.count)
@@ -35,12 +37,46 @@ extension HugePools {
       var gone: [PoolPage] = []
       for (page, home) in zip(found, homes) {
         guard let pool = page.pool, page.isFree else { continue }
-        books[pool].removeFree(page, from: books[pool].place(of: home), table)
+        let place = books[pool].place(of: home)
+        let surplus = books[pool].nodes[place].surplus
+        books[pool].removeFree(page, from: place, table)
+        let wasSurplus = surplus > books[pool].nodes[place].surplus
+        lost.append(DissolvedPages(size: books[pool].size, node: home, isSurplus: wasSurplus, count: PageCount(1)))
         gone.append(page)
       }
       return gone
     }
     for page in gone { release(page, zones, on: context.cpu) }
+    return lost.joined()
+  }
+
+  /// Makes pages again that a range had to give up, on the nodes that they lay on; surplus ones are surplus again. What is in use or set
+  /// meanwhile counts beside them.
+  ///
+  /// - Returns: how many could not be made, because somebody else has the memory.
+  /// - Complexity: O(pages), and that of finding each.
+  @discardableResult public borrowing func remake<Owner, Mover>(
+    _ pages: [DissolvedPages], zones: borrowing ZoneSet, with context: MigrationContext<Owner, Mover>
+  ) -> PageCount {
+    let table = zones.table
+    var missing = PageCount.zero
+    for lost in pages {
+      let pool = place(of: lost.size)
+      let order = withBook(pool) { $0.order }
+      let source = PageSource(node: lost.node, only: [lost.node])
+      for done in 0..<lost.count.rawValue {
+        guard let page = obtain(lost.size, order, source, zones: zones, with: context) else {
+          missing += lost.count - PageCount(done)
+          break
+        }
+        withBook(pool) { book in
+          let place = book.place(of: lost.node)
+          book.addFree(page, to: place, table)
+          if lost.isSurplus { book.nodes[place].surplus += PageCount(1) }
+        }
+      }
+    }
+    return missing
   }
 
   /// Frees a page that nobody uses, and puts a new one in its place in the pool: on the same node where there is one, else elsewhere.
@@ -88,6 +124,32 @@ extension HugePools {
       new.takeOver(old)
       book.changeNode(book.place(of: home), book.place(of: newHome))
     }
+  }
+}
+
+/// Pages that a pool gave up for the memory that they lay in.
+public struct DissolvedPages: Hashable, Sendable {
+  public let size: PageSize
+  /// Where they lay.
+  public let node: NodeID
+  /// Whether the pool's surplus went down with them.
+  public let isSurplus: Bool
+  public let count: PageCount
+}
+
+extension [DissolvedPages] {
+  /// One entry for neighbours of a kind.
+  fileprivate func joined() -> [DissolvedPages] {
+    var joined: [DissolvedPages] = []
+    for pages in self {
+      if let last = joined.last, last.size == pages.size, last.node == pages.node, last.isSurplus == pages.isSurplus {
+        joined[joined.count - 1] = DissolvedPages(
+          size: last.size, node: last.node, isSurplus: last.isSurplus, count: last.count + pages.count)
+      } else {
+        joined.append(pages)
+      }
+    }
+    return joined
   }
 }
 

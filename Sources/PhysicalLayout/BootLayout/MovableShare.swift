@@ -47,7 +47,7 @@ struct MovableShare {
   private static func frames(_ amount: CoreAmount, _ total: FrameCount, _ shift: PageShift) -> FrameCount {
     switch amount {
     case .size(let size): FrameCount(size, shift, rounded: .down)
-    case .percent(let percent): FrameCount(total.rawValue / 100 * percent + total.rawValue % 100 * percent / 100)
+    case .percent(let percent): percent.of(total)
     case .mirror: .zero
     }
   }

@@ -110,7 +110,7 @@ public struct ContiguousAreaRequest: Hashable, Sendable {
 public enum CoreAmount: Hashable, Sendable {
   case size(ByteCount)
   /// Of all memory.
-  case percent(UInt64)
+  case percent(Percent)
   /// Mirrored memory is the kernel's, the rest is movable. Only for `kernelcore=`.
   case mirror
 }

@@ -114,7 +114,7 @@ extension KernelCommandLine {
         return scanner.isAtEnd ? nil : .trailingText
       }
       guard number <= 100 else { return .percentAbove100 }
-      place = .percent(number)
+      place = .percent(Percent(number))
     }
     return nil
   }
