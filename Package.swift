@@ -150,8 +150,8 @@ if !isEmbedded {
     .testTarget(
       name: "RegressionTests",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HugePools", "AddressSpaces", "HostArena", "Megalith",
-        "TestSupport",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "Mobility", "HugePools", "AddressSpaces", "Hotplug",
+        "HostArena", "Megalith", "TestSupport",
       ],
       swiftSettings: common),
     .testTarget(

@@ -11,28 +11,8 @@ import PhysicalLayout
 import TestSupport
 import Testing
 
-/// Storage that fails when told to, for machines.
-final class BreakingStorage: MachineStorage {
-  typealias Mover = PortableMover
-  let inner = FailingStorage()
-  private let host = HostStorage()
-
-  var granule: ByteCount { inner.granule }
-  var barrierReachesReaders: Bool { inner.barrierReachesReaders }
-  func reserve(_ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) -> UnsafeMutableRawPointer {
-    try inner.reserve(size, for: use)
-  }
-  func commit(_ start: UnsafeMutableRawPointer, _ size: ByteCount, for use: StorageUse) throws(MemmapStorageError) {
-    // Books for every granule of what zones and page tables may ever need would take longer than the tests.
-    if use == .tables, size > .mebibytes(32) { return try host.commit(start, size, for: use) }
-    try inner.commit(start, size, for: use)
-  }
-  func decommit(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.decommit(start, size) }
-  func placeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) -> Bool { inner.placeGuard(start, size) }
-  func removeGuard(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.removeGuard(start, size) }
-  func release(_ start: UnsafeMutableRawPointer, _ size: ByteCount) { inner.release(start, size) }
-  func barrier() { inner.barrier() }
-  func pause() { inner.pause() }
+extension BreakingStorage: MachineStorage {
+  public typealias Mover = HostMover
 }
 
 /// Everything that counters say of a machine.
@@ -52,8 +32,14 @@ struct Dump: Equatable, CustomStringConvertible {
   let blocks: [MemoryBlock]
   let shared: [SharedMemmap]
   let pools: [HugePoolCounts]
+  /// By size and node.
+  let poolsOfNodes: [HugePoolNodeCounts]
+  let withheld: [FrameRange]
+  let poisoned: [FrameNumber]
 
-  var description: String { "\(zones) valid \(valid) memory \(memory) memmap \(memmapBytes) \(blocks) \(shared) \(pools)" }
+  var description: String {
+    "\(zones) valid \(valid) memory \(memory) memmap \(memmapBytes) \(blocks) \(shared) \(pools) \(withheld) \(poisoned)"
+  }
 }
 
 /// A small machine to which memory comes and from which it goes. Sections are of 8 MiB, so that there are many; each test ends with
@@ -62,14 +48,17 @@ final class Plant<Storage: MachineStorage>: Sendable {
   let machine: Machine<Storage>
   let ledger = FolioLedger()
   let boot: Dump
+  /// Nil where the machine was made elsewhere.
+  let storage: Storage?
 
   convenience init(_ layout: BootLayout, _ model: MemoryModel, _ policy: MachinePolicy, _ storage: Storage) throws {
-    try self.init(machine: Machine(layout, model: model, policy: policy, storage: storage))
+    try self.init(machine: Machine(layout, model: model, policy: policy, storage: storage), storage)
   }
 
-  init(machine: consuming Machine<Storage>) throws {
+  init(machine: consuming Machine<Storage>, _ storage: Storage? = nil) throws {
     boot = Plant.dump(machine)
     self.machine = machine
+    self.storage = storage
   }
 
   static func dump(_ machine: borrowing Machine<Storage>) -> Dump {
@@ -84,7 +73,12 @@ final class Plant<Storage: MachineStorage>: Sendable {
     return Dump(
       zones: zones, valid: machine.map.validFrames, memory: machine.map.memoryFrames,
       memmapBytes: machine.map.account().memmapBytes, blocks: machine.hotplug.blocks, shared: machine.hotplug.sharedMemmaps,
-      pools: machine.memory.pools.sizes.map { machine.memory.pools.counts($0) })
+      pools: machine.memory.pools.sizes.map { machine.memory.pools.counts($0) },
+      poolsOfNodes: machine.memory.pools.sizes.flatMap { size in
+        machine.memory.pools.nodes.map { machine.memory.pools.counts(size, on: $0) }
+      },
+      withheld: machine.hotplug.withheld(in: FrameRange(start: .zero, end: FrameNumber(.max))),
+      poisoned: machine.hotplug.poisonedFrames)
   }
 
   var dump: Dump { Plant.dump(machine) }
@@ -154,6 +148,44 @@ enum Plants {
     _ model: MemoryModel, _ hosting: HostingUnit = .eachBlock, block: ByteCount? = nil, nodes: [ByteCount] = [.mebibytes(64)]
   ) throws -> Plant<HostStorage> {
     try Plant(layout(nodes: nodes), model, policy(hosting, block: block), HostStorage())
+  }
+}
+
+extension Plants {
+  /// One whose storage can be told to fail.
+  static func breaking(
+    _ model: MemoryModel, _ hosting: HostingUnit = .eachBlock, block: ByteCount? = nil
+  ) throws -> Plant<BreakingStorage> {
+    try Plant(layout(), model, policy(hosting, block: block, limit: .gibibytes(5)), BreakingStorage())
+  }
+}
+
+extension Plant where Storage == BreakingStorage {
+  /// Has storage fail at its first call, its second and so on, until `body` gets through, and says how often it failed: each time
+  /// everything is as before.
+  func forced(_ place: SourceLocation = #_sourceLocation, _ body: () throws(HotplugError) -> Void) -> Int {
+    let inner = storage?.inner ?? FailingStorage()
+    let before = dump
+    var failures = 0
+    while failures < 100 {
+      inner.fail(at: failures)
+      do throws(HotplugError) {
+        try body()
+        break
+      } catch {
+        guard case .storage = error else {
+          Issue.record("\(error)", sourceLocation: place)
+          break
+        }
+      }
+      failures += 1
+      let now = dump
+      #expect(now == before, "after failure \(failures)", sourceLocation: place)
+      check(place)
+    }
+    inner.fail(at: nil)
+    #expect(inner.state.violations.isEmpty, sourceLocation: place)
+    return failures
   }
 }
 

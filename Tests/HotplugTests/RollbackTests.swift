@@ -13,54 +13,20 @@ import Testing
 
 /// Every way in which memory does not come, or does not go: the machine is as before.
 @Suite struct RollbackTests {
-  private func breaking(
-    _ model: MemoryModel, _ hosting: HostingUnit = .eachBlock, block: ByteCount? = nil
-  ) throws -> (Plant<BreakingStorage>, FailingStorage) {
-    let storage = BreakingStorage()
-    return try (Plant(Plants.layout(), model, Plants.policy(hosting, block: block, limit: .gibibytes(5)), storage), storage.inner)
-  }
-
-  /// Has storage fail at its first call, its second and so on, until `body` gets through; says how often it failed.
-  private func forced(
-    _ plant: Plant<BreakingStorage>, _ storage: FailingStorage, _ body: () throws(HotplugError) -> Void
-  ) -> Int {
-    let before = plant.dump
-    var failures = 0
-    while failures < 100 {
-      storage.fail(at: failures)
-      do throws(HotplugError) {
-        try body()
-        break
-      } catch {
-        guard case .storage = error else {
-          Issue.record("\(error)")
-          break
-        }
-      }
-      failures += 1
-      let now = plant.dump
-      #expect(now == before, "after failure \(failures)")
-      plant.check()
-    }
-    storage.fail(at: nil)
-    #expect(storage.state.violations.isEmpty)
-    return failures
-  }
-
   @Test(arguments: Plants.changeable, MemmapPlace.allCases)
   func storageThatFailsLeavesNothingAdded(model: MemoryModel, place: MemmapPlace) throws {
     for hosting in HostingUnit.allCases {
-      let (plant, storage) = try breaking(model, hosting)
+      let plant = try Plants.breaking(model, hosting)
       // No leaf of a table is there yet.
       let range = mebibytes(4352, 4376)
-      let added = forced(plant, storage) { () throws(HotplugError) in
+      let added = plant.forced { () throws(HotplugError) in
         try plant.machine.hotplug.add(
           range, node: NodeID(0), memmap: place, map: plant.machine.map, zones: plant.machine.zones, on: CPUIndex(0))
       }
       // A leaf of the table where there are two levels, and descriptors: at once, or for each section.
       #expect(added == (model == .sparse ? 3 : model == .sparseExtreme ? 4 : 2))
       let before = plant.dump
-      let removed = forced(plant, storage) { () throws(HotplugError) in try plant.machine.remove(range) }
+      let removed = plant.forced { () throws(HotplugError) in try plant.machine.remove(range) }
       #expect(removed == 0 && before != plant.dump)
       plant.finish()
     }
@@ -68,13 +34,13 @@ import Testing
 
   // Two subsections of a section of four go: the section needs bits for its frames, and these need storage.
   @Test func storageThatFailsLeavesEverythingWhereItWas() throws {
-    let (plant, storage) = try breaking(.vmemmap, .wholeRange, block: .mebibytes(2))
+    let plant = try Plants.breaking(.vmemmap, .wholeRange, block: .mebibytes(2))
     let range = mebibytes(256, 272)
     try plant.machine.add(range, memmap: .fromRange)
-    #expect(forced(plant, storage) { () throws(HotplugError) in try plant.machine.remove(mebibytes(262, 266)) } == 2)
-    #expect(forced(plant, storage) { () throws(HotplugError) in try plant.machine.remove(mebibytes(256, 262)) } == 0)
+    #expect(plant.forced { () throws(HotplugError) in try plant.machine.remove(mebibytes(262, 266)) } == 2)
+    #expect(plant.forced { () throws(HotplugError) in try plant.machine.remove(mebibytes(256, 262)) } == 0)
     #expect(plant.machine.hotplug.blocks.map { $0.state == .holdingMemmap }.prefix(2) == [true, false])
-    #expect(forced(plant, storage) { () throws(HotplugError) in try plant.machine.add(mebibytes(262, 266)) } == 1)
+    #expect(plant.forced { () throws(HotplugError) in try plant.machine.add(mebibytes(262, 266)) } == 1)
     try plant.machine.remove(mebibytes(262, 272))
     plant.finish()
   }

@@ -135,7 +135,7 @@ extension MemoryHotplug {
     guard case .refused(_, let obstacles) = first, obstacles[.busy] + obstacles[.noRoom] == obstacles.total else {
       throw HotplugError(first, range)
     }
-    let lost: [DissolvedPages]
+    let lost: [DissolvedPage]
     do throws(HugePoolError) {
       lost = try pools.dissolve(range, zones: zones, with: context)
     } catch {

@@ -15,7 +15,7 @@ extension HugePools {
   /// - Complexity: O(frames / 64 + folios). Linux: `dissolve_free_hugetlb_folios`, which stops half-way.
   @discardableResult public borrowing func dissolve<Owner, Mover>(
     _ range: FrameRange, zones: borrowing ZoneSet, with context: MigrationContext<Owner, Mover>
-  ) throws(HugePoolError) -> [DissolvedPages] {
+  ) throws(HugePoolError) -> [DissolvedPage] {
     collect(zones, on: context.cpu)
     let table = zones.table
     var found: [PoolPage] = []
@@ -26,7 +26,7 @@ extension HugePools {
       }
     }
     let homes = found.map { node(of: $0, zones) }
-    var lost: [DissolvedPages] = []
+    var lost: [DissolvedPage] = []
     let gone: [PoolPage] = try books.withLock { (books) throws(HugePoolError) in
       // Those that are free now; they stay so under the lock.
       var free = [PageCount](repeating: .zero, count: books.count)
@@ -38,45 +38,57 @@ extension HugePools {
       for (page, home) in zip(found, homes) {
         guard let pool = page.pool, page.isFree else { continue }
         let place = books[pool].place(of: home)
+        let shape = page.shape
         let surplus = books[pool].nodes[place].surplus
         books[pool].removeFree(page, from: place, table)
-        let wasSurplus = surplus > books[pool].nodes[place].surplus
-        lost.append(DissolvedPages(size: books[pool].size, node: home, isSurplus: wasSurplus, count: PageCount(1)))
+        lost.append(
+          DissolvedPage(
+            size: books[pool].size, head: page.frame, zone: shape.zone, mobility: shape.mobility,
+            isSurplus: surplus > books[pool].nodes[place].surplus))
         gone.append(page)
       }
       return gone
     }
     for page in gone { release(page, zones, on: context.cpu) }
-    return lost.joined()
+    return lost
   }
 
-  /// Makes pages again that a range had to give up, on the nodes that they lay on; surplus ones are surplus again. What is in use or set
-  /// meanwhile counts beside them.
+  /// Makes pages again that a range had to give up: where they lay, or where somebody has the memory by now elsewhere on their nodes.
+  /// Surplus ones are surplus again. What was done to the pools meanwhile stays.
   ///
-  /// - Returns: how many could not be made, because somebody else has the memory.
-  /// - Complexity: O(pages), and that of finding each.
+  /// - Returns: how many could not be made.
+  /// - Complexity: O(pages); for those that do not find their place, that of finding another.
   @discardableResult public borrowing func remake<Owner, Mover>(
-    _ pages: [DissolvedPages], zones: borrowing ZoneSet, with context: MigrationContext<Owner, Mover>
+    _ pages: [DissolvedPage], zones: borrowing ZoneSet, with context: MigrationContext<Owner, Mover>
   ) -> PageCount {
-    let table = zones.table
     var missing = PageCount.zero
     for lost in pages {
       let pool = place(of: lost.size)
       let order = withBook(pool) { $0.order }
-      let source = PageSource(node: lost.node, only: [lost.node])
-      for done in 0..<lost.count.rawValue {
-        guard let page = obtain(lost.size, order, source, zones: zones, with: context) else {
-          missing += lost.count - PageCount(done)
-          break
-        }
-        withBook(pool) { book in
-          let place = book.place(of: lost.node)
-          book.addFree(page, to: place, table)
-          if lost.isSurplus { book.nodes[place].surplus += PageCount(1) }
-        }
+      let home = zones.descriptions[Int(lost.zone.rawValue)].node
+      guard
+        let page = inPlace(lost, order, zones)
+          ?? obtain(lost.size, order, PageSource(node: home, only: [home]), zones: zones, with: context)
+      else {
+        missing += PageCount(1)
+        continue
+      }
+      let table = zones.table
+      withBook(pool) { book in
+        let place = book.place(of: home)
+        book.addFree(page, to: place, table)
+        if lost.isSurplus { book.nodes[place].surplus += PageCount(1) }
       }
     }
     return missing
+  }
+
+  /// The very frames of a page that went, whatever the zone's watermarks: it had them before. Those of areas are the areas' to give.
+  private borrowing func inPlace(_ lost: DissolvedPage, _ order: Order, _ zones: borrowing ZoneSet) -> PoolPage? {
+    guard lost.mobility != .contiguous,
+      let folio = try? zones[lost.zone].claimFolio(at: lost.head, order: order, lost.mobility)
+    else { return nil }
+    return PoolPage(zones.freeze(folio, as: .hugePool), zones.table)
   }
 
   /// Frees a page that nobody uses, and puts a new one in its place in the pool: on the same node where there is one, else elsewhere.
@@ -127,30 +139,14 @@ extension HugePools {
   }
 }
 
-/// Pages that a pool gave up for the memory that they lay in.
-public struct DissolvedPages: Hashable, Sendable {
+/// A page that a pool gave up for the memory that it lay in.
+public struct DissolvedPage: Hashable, Sendable {
   public let size: PageSize
-  /// Where they lay.
-  public let node: NodeID
-  /// Whether the pool's surplus went down with them.
+  public let head: FrameNumber
+  public let zone: ZoneIndex
+  public let mobility: FrameMobility
+  /// Whether the pool's surplus went down with it.
   public let isSurplus: Bool
-  public let count: PageCount
-}
-
-extension [DissolvedPages] {
-  /// One entry for neighbours of a kind.
-  fileprivate func joined() -> [DissolvedPages] {
-    var joined: [DissolvedPages] = []
-    for pages in self {
-      if let last = joined.last, last.size == pages.size, last.node == pages.node, last.isSurplus == pages.isSurplus {
-        joined[joined.count - 1] = DissolvedPages(
-          size: last.size, node: last.node, isSurplus: last.isSurplus, count: last.count + pages.count)
-      } else {
-        joined.append(pages)
-      }
-    }
-    return joined
-  }
 }
 
 extension PoolBook {
