@@ -28,7 +28,7 @@ import Testing
   @Test(arguments: Plants.changeable) func tenGibibytesGoInAnyOrder(model: MemoryModel) throws {
     let plant = try machine(model)
     let range = mebibytes(Self.start, Self.start + 10240)
-    for seed in 0..<UInt64(model == .vmemmap ? 200 : 20) {
+    for seed in 0..<UInt64(200) {
       let plan = try plant.machine.add(range, memmap: .fromRange)
       #expect(plan.hosting == .wholeRange(FrameCount(40960)))
       #expect(plan.hosted == [mebibytes(Self.start, Self.start + 160)])
