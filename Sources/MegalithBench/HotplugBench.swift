@@ -2,6 +2,7 @@ import ArgumentParser
 import CBaselines
 import FrameAllocator
 import FrameMap
+import Glibc
 import HostArena
 import Hotplug
 import Megalith
@@ -16,8 +17,9 @@ struct HotplugBench: Suite {
     discussion: """
       A machine of 8 GiB in two nodes, with a virtual memmap and blocks of 128 MiB. add+online is 1 TiB at once; online/memmap is the \
       online alone, with descriptors in the memory, elsewhere, and eight times as many of them; offline/block takes one free block. \
-      other-node is an allocation and a free on one node while another thread adds and removes memory of the other, beside the same \
-      with nobody at it, and on a machine without room for more memory.
+      other-node is an allocation and a free on one node, in time of the thread itself and not of the clock: on a machine without room \
+      for more memory, with nobody else at work, while another thread only computes, while it maps memory and gives it back, which is \
+      what storage for descriptors takes, and while it adds and removes memory of the other node.
       """)
 
   @OptionGroup var options: BenchOptions
@@ -90,33 +92,78 @@ struct HotplugBench: Suite {
     report.rows.append(Row(id: id, samples: offline, baselines: [], target: 100_000))
   }
 
+  private enum Company: CaseIterable {
+    case none, computing, mapping, hotplug
+
+    var id: String {
+      switch self {
+      case .none: "alone"
+      case .computing: "beside-computing"
+      case .mapping: "beside-mapping"
+      case .hotplug: "pair"
+      }
+    }
+  }
+
   private final class Shared: Sendable {
     let machine: Machine<HostStorage>
     let stops = Atomic(false)
     let times = Atomic(UInt64(0))
     let adds = Atomic(0)
+    let work = Atomic(UInt64(0))
     init(_ machine: consuming Machine<HostStorage>) { self.machine = machine }
 
-    /// Nanoseconds of `count` allocations and frees on the node that keeps its memory.
+    /// Nanoseconds of `count` allocations and frees on the node that keeps its memory. Where processors are shared with others the clock
+    /// would count these too.
     func pairs(_ count: Int) -> UInt64 {
       let request = FrameRequest(.movable, node: NodeID(1))
-      let start = now()
+      let start = threadTime()
       for _ in 0..<count {
         guard let folio = try? machine.allocate(Order(0), request, on: CPUIndex(1)) else { continue }
         machine.free(folio, on: CPUIndex(1))
       }
-      return now() - start
+      return threadTime() - start
     }
 
-    /// Memory of the other node comes and goes until it is told to stop.
-    func churn() {
-      let range = FrameRange(start: tebibyte.start, count: FrameCount(1 << 21))
-      while !stops.load(ordering: .acquiring) {
-        guard (try? machine.add(range, node: NodeID(0), memmap: .fromRange)) != nil,
-          (try? machine.online(range, .movable)) != nil, (try? machine.offline(range)) != nil, (try? machine.remove(range)) != nil
-        else { return }
-        adds.wrappingAdd(1, ordering: .relaxed)
+    /// The same on a thread of its own, beside another one.
+    func pairs(_ count: Int, beside company: Company) -> UInt64 {
+      stops.store(company == .none, ordering: .releasing)
+      onThreads(2) { [self] thread in
+        guard thread == 0 else { return keepCompany(company) }
+        times.store(pairs(count), ordering: .relaxed)
+        stops.store(true, ordering: .releasing)
       }
+      return times.load(ordering: .relaxed)
+    }
+
+    private func keepCompany(_ company: Company) {
+      let storage = HostStorage()
+      let size = ByteCount.mebibytes(64)
+      let start = company == .mapping ? try? storage.reserve(size, for: .tables) : nil
+      while !stops.load(ordering: .acquiring) {
+        switch company {
+        case .none: return
+        case .computing: for number in 0..<UInt64(1000) { work.store(number, ordering: .relaxed) }
+        case .mapping:
+          guard let start, (try? storage.commit(start, size, for: .tables)) != nil else { return }
+          for page in stride(from: 0, to: Int(size.rawValue), by: 1 << 16) {
+            start.storeBytes(of: 1, toByteOffset: page, as: UInt8.self)
+          }
+          storage.decommit(start, size)
+        case .hotplug: guard comeAndGo() else { return }
+        }
+      }
+      if let start { storage.release(start, size) }
+    }
+
+    /// Memory of the other node comes and goes.
+    private func comeAndGo() -> Bool {
+      let range = FrameRange(start: tebibyte.start, count: FrameCount(1 << 21))
+      guard (try? machine.add(range, node: NodeID(0), memmap: .fromRange)) != nil,
+        (try? machine.online(range, .movable)) != nil, (try? machine.offline(range)) != nil, (try? machine.remove(range)) != nil
+      else { return false }
+      adds.wrappingAdd(1, ordering: .relaxed)
+      return true
     }
   }
 
@@ -127,26 +174,27 @@ struct HotplugBench: Suite {
     let shared = Shared(try machine(processors: 2))
     let fixed = Shared(try machine(processors: 2, hasRoom: false))
     var without = Samples()
-    var alone = Samples()
-    var beside = Samples()
+    var samples = Company.allCases.map { _ in Samples() }
     let count = options.quick ? 100_000 : 1_000_000
     for round in 0...options.roundCount {
-      let usual = fixed.pairs(count)
-      let quiet = shared.pairs(count)
-      shared.stops.store(false, ordering: .releasing)
-      onThreads(2) { thread in
-        guard thread == 0 else { return shared.churn() }
-        shared.times.store(shared.pairs(count), ordering: .relaxed)
-        shared.stops.store(true, ordering: .releasing)
+      let usual = fixed.pairs(count, beside: .none)
+      if round > 0 { without.add(Double(usual) / Double(count)) }
+      for (place, company) in Company.allCases.enumerated() {
+        let time = shared.pairs(count, beside: company)
+        if round > 0 { samples[place].add(Double(time) / Double(count)) }
       }
-      guard round > 0 else { continue }
-      without.add(Double(usual) / Double(count))
-      alone.add(Double(quiet) / Double(count))
-      beside.add(Double(shared.times.load(ordering: .relaxed)) / Double(count))
     }
     report.rows.append(Row(id: "hotplug/other-node/no-room", samples: without, baselines: [], target: nil))
-    report.rows.append(Row(id: "hotplug/other-node/alone", samples: alone, baselines: [], target: nil))
-    report.rows.append(Row(id: id, samples: beside, baselines: [], target: nil))
+    for (company, samples) in zip(Company.allCases, samples) {
+      report.rows.append(Row(id: "hotplug/other-node/\(company.id)", samples: samples, baselines: [], target: nil))
+    }
     report.remarks.append("\(id): \(shared.adds.load(ordering: .relaxed)) times 8 GiB came and went on the other node meanwhile")
   }
+}
+
+/// Nanoseconds that the thread has had of a processor.
+private func threadTime() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
