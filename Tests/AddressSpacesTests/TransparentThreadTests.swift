@@ -42,7 +42,8 @@ import Testing
 
   /// Two threads pin random parts, leave marks in their own lanes of the frames, and look at them: while the pins last, and when they come
   /// to the page again, where the mark must be the last one, or gone with the page. Two others change everything.
-  @Test(arguments: [MemoryModel.sparse, .vmemmap], 0..<2 as Range<UInt64>) func contentsStay(model: MemoryModel, seed: UInt64)
+  @Test(arguments: zip([MemoryModel.sparse, .vmemmap, .sparse, .vmemmap], 0..<4 as Range<UInt64>))
+  func contentsStay(model: MemoryModel, seed: UInt64)
     throws
   {
     let layout = try BootLayout(of: PhysicalMemory(total: .mebibytes(96), architecture: .x86_64).boot())
@@ -50,7 +51,7 @@ import Testing
     let world = World(try Machine(layout, model: model, policy: policy(), arena: arena))
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 20, alignment: 4096)
     nonisolated(unsafe) let lent = bytes
-    world.machine.memory.addSwap(MemorySwapDevice(bytes, baseShift: PageShift(12)) { lent.deallocate() })
+    let area = world.machine.memory.addSwap(MemorySwapDevice(bytes, baseShift: PageShift(12)) { lent.deallocate() })
     let space = try world.space()
     let range = try world.map(.anonymous(.small), Self.size, in: space) { $0.place = .at(Self.start) }
     let tallies = Tallies()
@@ -77,21 +78,22 @@ import Testing
     try world.check()
     world.end(space)
     world.machine.memory.splitDeferred(on: world.cpu)
+    #expect(area.used == .zero && area.cached == .zero)
     try world.finish()
   }
 
   /// The same with forks, on machines without contents: a page that is pinned for writing is found by a second pin.
-  @Test(arguments: [MemoryModel.flat, .sparseExtreme], 0..<2 as Range<UInt64>)
+  @Test(arguments: zip([MemoryModel.flat, .sparseExtreme, .discontiguous, .flat], 4..<8 as Range<UInt64>))
   func pinsStayWithTheParent(model: MemoryModel, seed: UInt64) throws {
     let world = try World(.x86_64, .mebibytes(512), model: model) { $0 = self.policy() }
-    world.machine.memory.addSwap(MemorySwapDevice(slots: SlotCount(8192), baseShift: PageShift(12)))
+    let area = world.machine.memory.addSwap(MemorySwapDevice(slots: SlotCount(8192), baseShift: PageShift(12)))
     let space = try world.space()
     let range = try world.map(.anonymous(.small), Self.size, in: space) { $0.place = .at(Self.start) }
     let tallies = Tallies()
     let running = Tally(2)
     concurrently(4) { thread in
       let cpu = CPUIndex(UInt32(thread))
-      var random = SplitMix(seed: seed * 4 + UInt64(thread) + 100)
+      var random = SplitMix(seed: seed * 4 + UInt64(thread))
       switch thread {
       case 0, 1:
         while tallies.pinned.value < Self.pins { Self.pinTwice(range, in: space, of: world, on: cpu, &random, tallies) }
@@ -117,6 +119,7 @@ import Testing
     try world.check()
     world.end(space)
     world.machine.memory.splitDeferred(on: world.cpu)
+    #expect(area.used == .zero && area.cached == .zero)
     try world.finish()
   }
 

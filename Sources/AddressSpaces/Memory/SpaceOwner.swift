@@ -98,6 +98,8 @@ public struct SpaceOwner: FolioOwner, Sendable {
     for mapping in mappings.all where isOwned(mapping, by: move.owner) {
       if mapping.isTransparent {
         walk.forEachEntry(of: folio, index, in: mapping, space.root) { place, entry in
+          // What waits already is somebody else's to end.
+          guard entry.isLeaf else { return }
           walk.replace(place, entry.with(.moving))
           move.entries.append((place, entry))
           move.mappings += 1

@@ -44,13 +44,16 @@ extension VirtualMemory {
 
   /// A folio that comes again in the list needs pins for all of its parts, and so does a frame.
   private func check(_ groups: inout [PinGroup]) throws(PinError) {
-    groups.sort { ($0.head, $0.frames.start) < ($1.head, $1.frames.start) }
+    // A folio that is taken apart while its frames are looked up is found as a whole first, and later as parts.
+    groups.sort {
+      ($0.isSpread ? 1 : 0, $0.head, $0.frames.start) < ($1.isSpread ? 1 : 0, $1.head, $1.frames.start)
+    }
     var place = 0
     while place < groups.count {
       let start = place
       var pins: UInt32 = 0
       var overlaps = false
-      while place < groups.count, groups[place].head == groups[start].head {
+      while place < groups.count, groups[place].head == groups[start].head, groups[place].isSpread == groups[start].isSpread {
         if place > start, groups[place].frames.start < groups[place - 1].frames.end { overlaps = true }
         pins += groups[place].pins
         place += 1

@@ -141,17 +141,22 @@ extension VirtualMemory {
 
   /// Gives up an entry's use of a slot; where only the cache is left, the page leaves it.
   private func release(_ swap: SwapPlace, on cpu: CPUIndex) {
-    let head = books.swap.withLock { books -> FrameNumber? in
-      let area = books[swap]
-      area.release(swap.slot)
-      guard let head = area.cached(swap.slot), area.uses(of: swap.slot) == 1 else { return nil }
-      // On its way to other frames: it is looked for again when the next use goes, or when it is swapped out.
-      guard unsafe descriptor(head).pointee.tryTake(.references(1)) else { return nil }
-      area.removeCached(SlotRange(start: swap.slot, count: SlotCount(1)), head)
-      books.remove(head)
-      unsafe _ = descriptor(head).pointee.remove(.swapCached)
-      return head
+    let area = books.swap.withLock { $0[swap] }
+    area.release(swap.slot)
+    while area.cached(swap.slot) != nil {
+      let step = books.swap.withLock { books -> (isDone: Bool, head: FrameNumber?) in
+        // Somebody else's last use may have gone meanwhile, and the slot may be another's.
+        guard let head = area.cached(swap.slot), area.uses(of: swap.slot) == 1 else { return (true, nil) }
+        // On its way to other frames, or out: what comes of that is seen soon.
+        guard unsafe descriptor(head).pointee.tryTake(.references(1)) else { return (false, nil) }
+        area.removeCached(SlotRange(start: swap.slot, count: SlotCount(1)), head)
+        books.remove(head)
+        unsafe _ = descriptor(head).pointee.remove(.swapCached)
+        return (true, head)
+      }
+      if let head = step.head { put(head, .references(2), on: cpu) }
+      if step.isDone { return }
+      pause()
     }
-    if let head { put(head, .references(2), on: cpu) }
   }
 }

@@ -198,12 +198,13 @@ extension VirtualMemory {
       area.retain(
         SlotRange(start: place.slot + SlotCount(entry.frame - folio.head), count: SlotCount(shape.frames(entryPlace.level))))
     }
+    // Before anybody can look how many uses a slot has.
+    area.release(SlotRange(start: place.slot, count: SlotCount(folio.order)))
     let head = unsafe descriptor(folio.head)
     unsafe head.pointee.mapCount.store(0, ordering: .releasing)
     unsafe head.pointee.privateWord.store(0, ordering: .releasing)
     for (entryPlace, entry) in move.entries.reversed() {
       walk.replace(entryPlace, entry.with(.swapped).leading(to: place.number + (entry.frame - folio.head)))
     }
-    area.release(SlotRange(start: place.slot, count: SlotCount(folio.order)))
   }
 }

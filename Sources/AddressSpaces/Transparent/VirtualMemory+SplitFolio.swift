@@ -85,6 +85,8 @@ extension VirtualMemory {
           }
           forEachEntry(of: folio, index, in: mapping, of: space) { place, _ in
             let entry = settled(place)
+            // It may have been on its way elsewhere.
+            guard entry.isLeaf, folio.frames.contains(entry.frame) else { return }
             walk.replace(place, entry.with(.moving))
             found.append((place, entry))
           }
