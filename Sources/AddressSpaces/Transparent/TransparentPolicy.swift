@@ -1,3 +1,4 @@
+import FrameAllocator
 public import MemoryUnits
 
 /// When anonymous memory of base pages gets larger pages by itself, by page size.

@@ -1,3 +1,4 @@
+import FrameAllocator
 public import MemoryUnits
 
 /// What somebody who walks a space knows of pages.

@@ -1,3 +1,4 @@
+import FrameMap
 public import MemoryUnits
 
 extension ZoneSet {
