@@ -190,6 +190,42 @@ import Testing
     try machine.finish()
   }
 
+  /// Orders whose starts the head map marks in ways of their own, beside a neighbour that stays whole.
+  @Test(
+    arguments: MemoryModel.allCases,
+    [(6, 0), (7, 0), (12, 0), (12, 5), (16, 3), (12, 7), (14, 9), (15, 9), (19, 9), (19, 12), (19, 18)] as [(UInt8, UInt8)])
+  func partsAreFoundByEachFrame(model: MemoryModel, orders: (UInt8, UInt8)) throws {
+    let machine = try fixture(model, 1 << 21)
+    let (order, target) = (Order(orders.0), Order(orders.1))
+    let count = order.frames / target.frames
+    // Of three the middle one is split, so that starts lie on both sides.
+    let folios = try (0..<3).map { _ in try mapped(order, by: [1], in: machine) }.sorted { $0.head < $1.head }
+    let middle = folios[1]
+    let descriptor = try #require(machine.table.descriptor(middle.head))
+    descriptor.pointee.take(.references(UInt32(count) - 1))
+    descriptor.pointee.mapCount.store(UInt32(count), ordering: .relaxed)
+    let entries = [UInt32](repeating: 1, count: Int(count))
+    try machine.zone.split(inUse: middle, to: target, entries: entries, references: 1, on: cpu, pause: {})
+    try machine.zone.checkInvariants()
+    for number in 0..<count {
+      let head = middle.head + target.frames * number
+      let part = FolioPlace(head: head, order: target)
+      let last = try machine.zone.folio(containing: head + target.frames - FrameCount(1))
+      let first = try machine.zone.folio(containing: head)
+      #expect(first == part && last == part)
+      let index = try #require(machine.table.descriptor(head)).pointee.privateIndex.load(ordering: .relaxed)
+      #expect(index == 1000 + UInt32((head - middle.head).rawValue))
+      try unmap(head, 1, in: machine)
+    }
+    for folio in [folios[0], folios[2]] {
+      let last = try machine.zone.folio(containing: folio.frames.end - FrameCount(1))
+      #expect(last == folio)
+      try unmap(folio.head, 1, in: machine)
+      machine.zone.put(folio.head, on: cpu)
+    }
+    try machine.finish()
+  }
+
   @Test func whatIsWrong() throws {
     let machine = try fixture(.vmemmap)
     let folio = try mapped(Order(4), by: [2], in: machine)

@@ -86,7 +86,9 @@ extension FolioZone {
     let spread = unsafe PinSpread(table: table, folio: folio)
     let least = unsafe spread.least(in: part)
     guard least > 0 else { return .refused(pins: UInt32(max(0, least))) }
-    if unsafe spread.total == Int64(count) { unsafe spread.clear() } else { unsafe spread.add(-1, to: part) }
+    unsafe spread.add(-1, to: part)
+    // What may be left then, of the whole and of its parts, is nothing together.
+    if unsafe spread.total == 0 { unsafe spread.clear() }
     return unsafe head.pointee.tryUnpin(count)
   }
 

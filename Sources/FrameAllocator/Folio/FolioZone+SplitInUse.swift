@@ -10,7 +10,7 @@ extension FolioZone {
   ///
   /// - Parameters:
   ///   - entries: for each part how many page-table entries lead to it, each with its reference; none for a folio that is not mapped. The
-  ///     caller sees to it that nobody follows them or makes new ones meanwhile.
+  ///     caller sees to it that nobody follows them or makes new ones meanwhile. Traps where it tells them for some parts only.
   ///   - references: the caller's own; they are gone afterwards.
   ///   - pause: lets others run, while somebody else takes or gives back pins.
   /// - Throws: `.notSmaller`, `.wrongOrder`, `.busy` with the counts where others have references, or other entries lead there; nothing has
@@ -22,8 +22,9 @@ extension FolioZone {
   ) throws(FolioError) {
     guard order < folio.order else { throw .notSmaller(order, than: folio.order) }
     guard let head = unsafe table.descriptor(folio.head) else { throw .noSuchFrame(folio.head) }
-    var mappings: UInt32 = 0
-    for count in entries { mappings += count }
+    // More than 2^32 counts of 32 bits would be needed to wrap.
+    var mappings: UInt64 = 0
+    for count in entries { mappings &+= UInt64(count) }
     unsafe lock(head, pause: pause)
     let shape = unsafe head.pointee.shape
     guard heads.contains(folio.head), shape.order == folio.order, shape.kind == .ordinary else {
@@ -33,8 +34,8 @@ extension FolioZone {
     let counts = unsafe head.pointee.counts
     let said = unsafe head.pointee.mapCount.load(ordering: .acquiring)
     // Pins of its frames cannot change: the lock is held. Others, of what the head was before, will go.
-    guard said == mappings, unsafe PinSpread(table: table, folio: folio).total == Int64(counts.pins),
-      UInt64(counts.references) == UInt64(own) + UInt64(mappings) + UInt64(counts.pins),
+    guard UInt64(said) == mappings, unsafe PinSpread(table: table, folio: folio).total == Int64(counts.pins),
+      UInt64(counts.references) == UInt64(own) + mappings + UInt64(counts.pins),
       unsafe head.pointee.freeze(expecting: counts)
     else {
       unsafe unlock(head)
@@ -52,53 +53,63 @@ extension FolioZone {
   @unsafe private borrowing func writeParts(
     _ folio: FolioPlace, _ head: DescriptorPointer, to order: Order, _ entries: [UInt32]
   ) -> [FrameNumber] {
+    precondition(
+      entries.isEmpty || UInt64(entries.count) == folio.order.frames / order.frames, "entries are told for some parts only")
     let spread = unsafe PinSpread(table: table, folio: folio)
-    let pins = unsafe spread.isEmpty ? [] : handOver(spread.takeOut(), of: folio, to: order)
-    let old = unsafe head.pointee.shape
-    let shape = FrameShape(old.kind, order: order, mobility: old.mobility, zone: old.zone)
-    let owner = unsafe head.pointee.privateWord.load(ordering: .relaxed)
-    let index = unsafe head.pointee.privateIndex.load(ordering: .relaxed)
-    let flags = unsafe head.pointee.flags.subtracting([.locked, .poisoned]).rawValue
-    let size = order.frames.rawValue
+    let spreadPins = unsafe spread.isEmpty ? [] : handOver(spread.takeOut(), of: folio, to: order)
+    let form = unsafe PartForm(head, order)
+    return unsafe entries.withUnsafeBufferPointer { entries in
+      // Loops of their own for what nearly all splits are.
+      guard spreadPins.isEmpty else {
+        return unsafe writeParts(folio, head, form) { number in
+          // There are as many as parts, or none.
+          (entries.isEmpty ? 0 : unsafe entries[number], UInt32(truncatingIfNeeded: spreadPins[number]))
+        }
+      }
+      guard let first = entries.baseAddress, !entries.isEmpty else {
+        return unsafe writeParts(folio, head, form) { _ in (0, 0) }
+      }
+      return unsafe writeParts(folio, head, form) { number in unsafe (first[number], 0) }
+    }
+  }
+
+  /// - Parameter uses: the entries and the pins of a part.
+  @unsafe @inline(__always) private borrowing func writeParts(
+    _ folio: FolioPlace, _ head: DescriptorPointer, _ form: PartForm, _ uses: (Int) -> (mappings: UInt32, pins: UInt32)
+  ) -> [FrameNumber] {
     var unused: [FrameNumber] = []
-    var number = 0
-    // The counts of a part other than the head mean something to nobody before its bit is set: who took a reference would find himself at
-    // a tail, and give it back.
-    func write(_ part: DescriptorPointer, _ frame: FrameNumber) {
-      let mappings = number < entries.count ? entries[number] : 0
-      let pins = number < pins.count ? UInt32(truncatingIfNeeded: pins[number]) : 0
-      let isUsed = mappings | pins != 0
-      unsafe part.pointee.privateWord.store(mappings == 0 ? 0 : owner, ordering: .relaxed)
-      unsafe part.pointee.privateIndex.store(
-        mappings == 0 ? 0 : index &+ UInt32(truncatingIfNeeded: UInt64(number) &* size), ordering: .relaxed)
-      unsafe part.pointee.mapCount.store(mappings, ordering: .relaxed)
-      unsafe part.pointee.shapeWord.store(shape.rawValue, ordering: .relaxed)
-      if flags != 0, number > 0 { unsafe _ = part.pointee.insert(FrameFlags(rawValue: flags)) }
-      if isUsed, number > 0 {
-        unsafe part.pointee.unfreeze(.references(mappings) + .pins(pins))
-      } else if !isUsed {
-        unused.append(frame)
-      }
-      number &+= 1
-    }
+    let size = unsafe form.order.frames
     // The head last: until then it says what it was.
-    number = 1
-    table.forEachRun(in: FrameRange(start: folio.head + order.frames, end: folio.frames.end)) { run in
-      var frame = run.frames.start
+    var number = 1
+    table.forEachRun(in: FrameRange(start: folio.head + size, end: folio.frames.end)) { run in
       // Parts are aligned, and so are runs, to more than any part that does not fill them; larger ones begin where runs do.
-      while frame < run.frames.end {
-        if (frame - folio.head).rawValue & (size &- 1) == 0 { unsafe write(run[frame], frame) }
-        frame += min(order.frames, run.frames.end - frame)
+      var frame = run.frames.start.aligned(to: size, .up)
+      guard frame < run.frames.end else { return }
+      var part = unsafe run[frame]
+      while true {
+        let (mappings, pins) = uses(number)
+        unsafe form.write(part, number, mappings)
+        if mappings | pins != 0 {
+          unsafe part.pointee.unfreeze(.references(mappings) + .pins(pins))
+        } else {
+          unused.append(frame)
+        }
+        number &+= 1
+        guard run.frames.end - frame > size else { return }
+        frame += size
+        // Inside the run, by the guard above.
+        unsafe part += Int(truncatingIfNeeded: size.rawValue)
       }
     }
-    heads.splitBlock(folio.frames, into: order)
-    let last = number
-    number = 0
-    unsafe write(head, folio.head)
-    precondition(UInt64(last) == folio.order.frames.rawValue / size, "a folio without descriptors")
-    let mappings = entries.first ?? 0
-    let headPins = UInt32(truncatingIfNeeded: pins.first ?? 0)
-    if mappings | headPins != 0 { unsafe head.pointee.unfreeze(.references(mappings) + .pins(headPins)) }
+    precondition(UInt64(number) == folio.order.frames / size, "a folio without descriptors")
+    unsafe heads.splitBlock(folio.frames, into: form.order)
+    let (mappings, pins) = uses(0)
+    unsafe form.write(head, 0, mappings)
+    if mappings | pins != 0 {
+      unsafe head.pointee.unfreeze(.references(mappings) + .pins(pins))
+    } else {
+      unused.insert(folio.head, at: 0)
+    }
     return unused
   }
 
@@ -124,5 +135,37 @@ extension FolioZone {
       unsafe PinSpread(table: table, folio: part).add(pins, to: shared)
     }
     return sums
+  }
+}
+
+/// What the parts of a folio have from it.
+@unsafe private struct PartForm {
+  let order: Order
+  private let shape: UInt32
+  private let owner: UInt64
+  private let index: UInt32
+  private let size: UInt32
+  private let flags: FrameFlags
+
+  /// Reads the head of the folio that becomes parts of `order`.
+  init(_ head: DescriptorPointer, _ order: Order) {
+    let old = unsafe head.pointee.shape
+    unsafe self.order = order
+    unsafe shape = FrameShape(old.kind, order: order, mobility: old.mobility, zone: old.zone).rawValue
+    unsafe owner = head.pointee.privateWord.load(ordering: .relaxed)
+    unsafe index = head.pointee.privateIndex.load(ordering: .relaxed)
+    unsafe size = UInt32(truncatingIfNeeded: order.frames.rawValue)
+    unsafe flags = head.pointee.flags.subtracting([.locked, .poisoned])
+  }
+
+  /// Writes all but the counts of the part `number`. Those of a part other than the head mean something to nobody before its bit is set:
+  /// who took a reference would find himself at a tail, and give it back.
+  @inline(__always) func write(_ part: DescriptorPointer, _ number: Int, _ mappings: UInt32) {
+    let place = unsafe index &+ UInt32(truncatingIfNeeded: number) &* size
+    unsafe part.pointee.privateWord.store(mappings == 0 ? 0 : owner, ordering: .relaxed)
+    unsafe part.pointee.mapCount.store(mappings, ordering: .relaxed)
+    unsafe part.pointee.shapeWord.store(shape, ordering: .relaxed)
+    unsafe part.pointee.privateIndex.store(mappings == 0 ? 0 : place, ordering: .relaxed)
+    if unsafe !flags.isEmpty, number > 0 { unsafe _ = part.pointee.insert(flags) }
   }
 }

@@ -68,37 +68,6 @@ import Synchronization
     return bit(of: frame.rawValue, 0).set()
   }
 
-  /// Marks the starts of blocks of `order` in all of `range` but the first, which is marked already; the frames are the caller's own.
-  ///
-  /// Highest first, so that a look-up finds the block that was there until it finds the new one.
-  ///
-  /// - Complexity: O(frames / 64), or O(blocks) where these are larger.
-  borrowing func splitBlock(_ range: FrameRange, into order: Order) {
-    precondition(zone.contains(range), "range outside the zone")
-    guard order < Order(6), range.start.isAligned(to: FrameCount(64)), range.count.rawValue % 64 == 0 else {
-      var start = range.end - order.frames
-      while start > range.start {
-        set(start)
-        start -= order.frames
-      }
-      return
-    }
-    // Every 2^order-th bit of a word.
-    var mask: UInt64 = 0
-    var place: UInt64 = 0
-    while place < 64 {
-      mask |= 1 << place
-      place += order.frames.rawValue
-    }
-    var word = range.end
-    while word > range.start {
-      word -= FrameCount(64)
-      // The word's first start is alone in being known to higher levels.
-      if word > range.start, word.rawValue & 511 == 0 { set(word) }
-      HeadBit.setAll(bit(of: word.rawValue, 0), mask)
-    }
-  }
-
   /// Unmarks the start of a block. Of several threads that do so at once, one gets true: it frees the block.
   ///
   /// - Returns: false where `frame` starts no block: it is free, or a tail, or was freed by someone else.
@@ -122,8 +91,10 @@ import Synchronization
 
   /// The start of the only block that can contain `frame`; the caller looks at its order to see whether it does.
   ///
+  /// A start counts from when its bit of level 0 is set to when that is cleared; higher levels have theirs for longer.
+  ///
   /// - Returns: nil where no block can.
-  /// - Complexity: O(levels), one line each. Traps outside the zone.
+  /// - Complexity: O(levels), one line each, and the start's own. Traps outside the zone.
   @inlinable public borrowing func candidate(containing frame: FrameNumber) -> FrameNumber? {
     precondition(zone.contains(frame), "frame outside the zone")
     var level = 0
@@ -134,8 +105,13 @@ import Synchronization
       var mask = ~UInt64(0) &>> UInt64(truncatingIfNeeded: 63 &- (slot & 63))
       var word = slot &>> 6
       while word >= 0 {
-        let found = unsafe levels[level].load(node.number, word) & mask
-        if found != 0 { return FrameNumber(rawValue: node.frame(word &<< 6 | (63 &- found.leadingZeroBitCount))) }
+        var found = unsafe levels[level].load(node.number, word) & mask
+        while found != 0 {
+          let last = 63 &- found.leadingZeroBitCount
+          let start = node.frame(word &<< 6 | last)
+          if level == 0 || bit(of: start, 0).isSet { return FrameNumber(rawValue: start) }
+          found &= ~(1 &<< UInt64(truncatingIfNeeded: last))
+        }
         mask = ~0
         word &-= 1
       }
@@ -193,10 +169,8 @@ import Synchronization
   @inlinable @inline(__always) func set() -> Bool {
     unsafe word.pointee.bitwiseOr(mask, ordering: .acquiringAndReleasing).oldValue & mask == 0
   }
-  /// Sets all bits of `mask` in the bit's word.
-  static func setAll(_ bit: HeadBit, _ mask: UInt64) {
-    unsafe _ = bit.word.pointee.bitwiseOr(mask, ordering: .acquiringAndReleasing)
-  }
+  /// Makes the bit's word `bits`, where nobody else may write the word.
+  func store(_ bits: UInt64) { unsafe word.pointee.store(bits, ordering: .releasing) }
   /// False where it was clear.
   @inlinable @inline(__always) func clear() -> Bool {
     unsafe word.pointee.bitwiseAnd(~mask, ordering: .acquiringAndReleasing).oldValue & mask != 0
