@@ -72,13 +72,18 @@ extension VirtualMemory {
     var plan = CollapsePlan(range: range, mapping: mapping, order: order, leaf: shape.single(shape.entryLevel(order)))
     var mapped = FrameCount.zero
     var swapped = PageCount.zero
-    walk.forEachLeaf(space.root, in: range, unit: shape.baseShift.bytes) { place, _ in
-      let entry = settled(place)
+    // What base pages in one table need; most ranges are that.
+    let usual = Int(min(order.frames.rawValue, shape.entries(TableLevel(0)).rawValue))
+    plan.parts.reserveCapacity(usual)
+    walk.forEachSmall(space.root, in: range) { place, entry in
+      let entry = entry.isMoving ? settled(place) : entry
       if entry.isSwapped { swapped += PageCount(shape.frames(place.level).rawValue) }
       guard entry.isLeaf else { return }
       plan.parts.append((place, entry))
       mapped += shape.frames(place.level)
     }
+    warmDescriptors(of: plan)
+    plan.folios.reserveCapacity(min(plan.parts.count, usual))
     for (place, entry) in plan.parts {
       let folio = folio(of: entry)
       // Large enough already, and where it belongs.
@@ -104,6 +109,12 @@ extension VirtualMemory {
     return plan
   }
 
+  /// Reads descriptors that are about to be looked at one by one: they lie anywhere, and a processor waits for many lines at once where
+  /// nothing else is done in between.
+  private func warmDescriptors(of plan: CollapsePlan) {
+    for (_, entry) in plan.parts { unsafe _ = descriptor(entry.frame).pointee.countsWord.load(ordering: .relaxed) }
+  }
+
   private func collapse(
     _ plan: CollapsePlan, in space: AddressSpace, _ state: inout AddressSpace.State, _ doomed: inout DoomedTables,
     on cpu: CPUIndex
@@ -111,14 +122,14 @@ extension VirtualMemory {
     let index = plan.mapping.index(of: plan.range.start)
     let (head, deposits) = try room(for: plan, index, in: space, on: cpu)
     // From here on who comes to the small pages waits, or goes on to the lock.
-    for (place, entry) in plan.parts { walk.replace(place, entry.with(.moving)) }
+    walk.replaceAll(plan.parts) { $0.with(.moving) }
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     var frozen = 0
     for (folio, entries, address) in plan.folios {
       guard unsafe descriptor(folio.head).pointee.freeze(expecting: .references(entries)) else {
         let counts = unsafe descriptor(folio.head).pointee.counts
         for (folio, entries, _) in plan.folios[..<frozen] { unsafe descriptor(folio.head).pointee.unfreeze(.references(entries)) }
-        for (place, entry) in plan.parts { walk.replace(place, entry) }
+        walk.replaceAll(plan.parts) { $0 }
         giveBack(head, deposits, plan, in: space, &doomed, on: cpu)
         throw .busy(address, counts)
       }
@@ -132,10 +143,9 @@ extension VirtualMemory {
     for (place, _) in plan.parts where place.level > TableLevel(0) { freeDeposits(place.level, &state, on: cpu) }
     state.deposits.add(deposits)
     replaceTables(plan, by: head, marks, in: space, &doomed)
-    for (folio, _, _) in plan.folios {
-      unsafe descriptor(folio.head).pointee.mapCount.store(0, ordering: .releasing)
-      zones.freeFrozen(folio.head, on: cpu)
-    }
+    // By itself, as above: the copy has pushed the descriptors out of the nearest caches.
+    for (folio, _, _) in plan.folios { unsafe descriptor(folio.head).pointee.mapCount.store(0, ordering: .releasing) }
+    for (folio, _, _) in plan.folios { zones.freeFrozen(folio.head, on: cpu) }
   }
 
   /// The large page, what its entries keep aside, and the tables that lead to it.
@@ -190,7 +200,11 @@ extension VirtualMemory {
 
   /// Copies what is mapped, neighbours in one go, and clears the rest.
   private func fill(_ head: FrameNumber, _ plan: CollapsePlan) {
-    guard contents != nil else { return }
+    guard let contents else { return }
+    let end = head + plan.order.frames
+    // A block that is in one window is found once, and each page by itself then.
+    let block = try? unsafe contents.run(at: head, upTo: end)
+    let plain = unsafe block?.frames == plan.order.frames ? block?.base : nil
     var done = FrameCount.zero
     var place = 0
     while place < plan.parts.count {
@@ -204,11 +218,20 @@ extension VirtualMemory {
         source = FrameRange(start: source.start, end: source.end + shape.frames(plan.parts[place].place.level))
         place += 1
       }
-      clear(FrameRange(start: head + done, end: head + offset))
-      copy(source, to: head + offset)
+      if done < offset { clear(FrameRange(start: head + done, end: head + offset)) }
+      if let plain = unsafe plain, let from = try? unsafe contents.run(at: source.start, upTo: source.end),
+        unsafe from.frames == source.count
+      {
+        // Both lie inside their windows, and a new block overlaps nothing that is mapped.
+        unsafe Mover.copy(
+          to: plain + Int(ByteCount(offset, shape.baseShift).rawValue), from: from.base,
+          bytes: Int(ByteCount(source.count, shape.baseShift).rawValue))
+      } else {
+        copy(source, to: head + offset)
+      }
       done = offset + source.count
     }
-    clear(FrameRange(start: head + done, end: head + plan.order.frames))
+    clear(FrameRange(start: head + done, end: end))
   }
 
   private func clear(_ frames: FrameRange) {
@@ -261,6 +284,8 @@ extension VirtualMemory {
   private func readIn(
     _ address: VirtualAddress, _ size: PageSize, _ policy: TransparentPolicy, in space: AddressSpace, on cpu: CPUIndex
   ) throws(CollapseError) {
+    // Where there is no device nothing needs to be looked through.
+    guard !books.swap.withLock({ $0.areas.isEmpty }) else { return }
     let range = VirtualRange(start: address.aligned(to: size.bytes, .down), count: size.bytes)
     var places: [VirtualAddress] = []
     var swapped = PageCount.zero
@@ -281,6 +306,56 @@ extension VirtualMemory {
       } catch {
         throw .unread(error)
       }
+    }
+  }
+}
+
+extension TableWalk {
+  /// Calls `body` with each entry in use that maps something in `range`, lowest address first, and what it is. The caller holds the lock
+  /// of the space, and `body` changes nothing.
+  ///
+  /// As ``forEachLeaf(_:in:unit:_:)``, but that a table of the lowest level is found once for all of its entries.
+  ///
+  /// - Complexity: O(entries in use + tables).
+  fileprivate func forEachSmall(_ root: FrameNumber, in range: VirtualRange, _ body: (EntryPlace, PageEntry) -> Void) {
+    let lowest = TableLevel(0)
+    let step = shape.span(lowest)
+    var address = range.start
+    while address < range.end {
+      let (first, entry) = find(root, address, downTo: lowest)
+      guard first.level == lowest else {
+        if entry.kind != .none { body(first, entry) }
+        guard range.end - first.address > shape.span(first.level) else { return }
+        address = first.address + shape.span(first.level)
+        continue
+      }
+      let words = unsafe base(first.table)
+      let left = (range.end - first.address - ByteCount(1)) / step + 1
+      let count = min(left, shape.entries(lowest).rawValue - first.index.rawValue)
+      for number in 0..<count {
+        let place = EntryPlace(
+          table: first.table, index: first.index + EntryCount(number), level: lowest, address: first.address + step * number)
+        // Below the count of the table's entries.
+        let entry = unsafe PageEntry(
+          rawValue: words[Int(truncatingIfNeeded: place.index.rawValue)].load(ordering: .acquiring))
+        if entry.kind != .none { body(place, entry) }
+      }
+      guard count < left else { return }
+      address = first.address + step * count
+    }
+  }
+
+  /// Replaces entries by what `change` makes of them: see ``replace(_:_:)``. A table is found once for neighbours in the list.
+  fileprivate func replaceAll(_ entries: [(place: EntryPlace, entry: PageEntry)], _ change: (PageEntry) -> PageEntry) {
+    guard var table = entries.first?.place.table else { return }
+    var words = unsafe base(table)
+    for (place, entry) in entries {
+      if place.table != table {
+        table = place.table
+        unsafe words = base(table)
+      }
+      // The index was found in the table.
+      unsafe words[Int(truncatingIfNeeded: place.index.rawValue)].store(change(entry).rawValue, ordering: .releasing)
     }
   }
 }
