@@ -145,3 +145,7 @@ void megalith_mover_clear(unsigned mover, void *target, size_t bytes) { movers[m
 void megalith_mover_copy(unsigned mover, void *target, const void *source, size_t bytes) {
   movers[mover].copy(target, source, bytes);
 }
+
+void megalith_c_gather(void *target, const void *const *pages, size_t count, size_t bytes) {
+  for (size_t index = 0; index < count; index++) memcpy((char *)target + index * bytes, pages[index], bytes);
+}

@@ -16,7 +16,7 @@ struct Bench: ParsableCommand {
   /// In the order of the table.
   static let suites: [any Suite.Type] = [
     AllocateBench.self, FolioBench.self, RunsBench.self, ContentsBench.self, BootBench.self, ContiguousBench.self,
-    GupBench.self, FaultBench.self, ForkBench.self, HotplugBench.self,
+    GupBench.self, FaultBench.self, ForkBench.self, HotplugBench.self, ThpBench.self,
   ]
 
   @OptionGroup var options: BenchOptions

@@ -5,17 +5,19 @@ import HostArena
 import MemoryUnits
 import PhysicalLayout
 
-/// A zone of folios, all free, over a virtual memmap.
+/// A zone of folios, all free.
 final class FolioFixture: Sendable {
   let zone: FolioZone
   private let map: FrameMap<HostStorage>
   private let memory: Reservation
   var table: FrameTable { map.table }
 
-  init(zone range: FrameRange, threads: Int) throws {
-    let storage = HostStorage(descriptorPages: .huge)
+  init(
+    zone range: FrameRange, threads: Int, model: MemoryModel = .vmemmap, descriptorPages: HostStorage.DescriptorPages = .huge
+  ) throws {
+    let storage = HostStorage(descriptorPages: descriptorPages)
     map = try FrameMap(
-      FrameMapLayout(.x86_64, nodes: [NodeMemory(NodeID(0), [range])], limit: range.end), model: .vmemmap, storage: storage,
+      FrameMapLayout(.x86_64, nodes: [NodeMemory(NodeID(0), [range])], limit: range.end), model: model, storage: storage,
       cpuLimit: CPUIndex(UInt32(threads)))
     memory = try Reservation(FolioZone.storageBytes(for: range.count, cpus: UInt32(threads), pageblock: Order(9)))
     zone = FolioZone(

@@ -77,5 +77,14 @@ void megalith_c_record_wide(uint64_t first, uint64_t step, size_t count, void *r
 void megalith_c_prepare(megalith_descriptor *head, size_t count);
 // Makes all of them free again: each tail's head is forgotten.
 void megalith_c_dissolve(megalith_descriptor *head, size_t count);
+// Takes a reference and gives it back. True where none is left.
+_Bool megalith_c_get_put(megalith_descriptor *descriptor);
+// Writes the heads of `count` folios of `size` frames that a larger one becomes: what each field of the first one's head is, and where
+// each lies within its owner.
+void megalith_c_split(megalith_descriptor *head, size_t count, size_t size, megalith_descriptor first);
+// Writes `count` descriptors, `step` apart, back to memory, and drops them from all caches; does nothing where the processor cannot.
+void megalith_c_evict(const megalith_descriptor *first, size_t count, size_t step);
+// Copies `count` pages of `bytes` bytes each from anywhere to one place after the other.
+void megalith_c_gather(void *target, const void *const *pages, size_t count, size_t bytes);
 
 #endif
