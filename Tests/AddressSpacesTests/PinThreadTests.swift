@@ -56,7 +56,18 @@ import Testing
           Self.change(range, isHuge: range == huge, in: space, of: world, on: cpu, &random)
         }
       default:
-        while running.value > 0 { if Self.move(world, on: cpu, &random) { moved.add(1) } }
+        // On a busy machine the pins may be done before anything was moved; then there is something to move for sure.
+        var rest = 1000
+        while running.value > 0 || moved.value == 0 && rest > 0 {
+          if Self.move(small, in: space, of: world, on: cpu, &random) { moved.add(1) }
+          if running.value == 0 {
+            rest -= 1
+            var options = MappingOptions()
+            options.place = .replacing(small.start)
+            _ = try? world.machine.memory.map(.anonymous(.small), .kibibytes(4), in: space, options, on: cpu)
+            _ = try? world.machine.memory.fault(small.start, .write, in: space, on: cpu)
+          }
+        }
       }
     }
     #expect(faults.value == 0)
@@ -200,12 +211,15 @@ import Testing
     }
   }
 
-  /// Moves some folio that can move.
-  private static func move(_ world: World<ArenaStorage>, on cpu: CPUIndex, _ random: inout SplitMix) -> Bool {
-    let zone = world.machine.zones.indices.last ?? ZoneIndex(0)
-    let span = world.machine.zones[zone].zone
-    let frame = span.start + FrameCount(.random(in: 0..<span.count.rawValue, using: &random))
-    guard let folio = try? world.machine.zones.folio(containing: frame), folio.order == Order(0) else { return false }
+  /// Moves some folio that is mapped, if it can move.
+  private static func move(
+    _ range: VirtualRange, in space: AddressSpace, of world: World<ArenaStorage>, on cpu: CPUIndex, _ random: inout SplitMix
+  ) -> Bool {
+    var frames: [FrameNumber] = []
+    world.machine.memory.forEachPage(in: range, of: space, as: .asMapped) { frames.append($0.frames.start) }
+    guard let frame = frames.randomElement(using: &random), let folio = try? world.machine.zones.folio(containing: frame),
+      folio.order == Order(0)
+    else { return false }
     let context = world.machine.migration(of: world.machine.memory.owner, on: cpu)
     return (try? world.machine.zones.migrate(folio, node: NodeID(0), with: context)) != nil
   }

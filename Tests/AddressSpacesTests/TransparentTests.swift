@@ -300,4 +300,83 @@ import Testing
     try unpin(frames, in: world)
     try world.finish()
   }
+
+  /// Memory of which only parts are mapped is had back when a fault finds none.
+  @Test func aFaultTakesBackWhatIsNotMapped() throws {
+    let world = try world(.vmemmap, huge(), .mebibytes(256))
+    let space = try world.space()
+    let range = try world.map(.anonymous(.small), .mebibytes(512), in: space) { $0.place = .at(VirtualAddress(1 << 30)) }
+    for place in 0..<4 as Range<UInt64> { try world.touch(range.start + .mebibytes(2) * place, .write, in: space) }
+    var taken: [FrameNumber] = []
+    let request = FrameRequest(.movable, node: NodeID(0))
+    while let folio = try? world.machine.zones.allocate(Order(0), request, on: world.cpu) { taken.append(folio.head) }
+    #expect(throws: FaultError.self) { try world.touch(range.end - .kibibytes(4), .write, in: space) }
+    // Half of one is unmapped: its frames are as good as free.
+    try world.unmap(VirtualRange(start: range.start, count: .mebibytes(1)), in: space)
+    #expect(world.machine.memory.deferredFolios == FolioCount(1))
+    try world.touch(range.end - .kibibytes(4), .write, in: space)
+    #expect(world.machine.memory.deferredFolios == .zero)
+    try world.check()
+    for head in taken { world.machine.zones.put(head, on: world.cpu) }
+    world.end(space)
+    try world.finish()
+  }
+
+  /// Every size of every preset that fits: a touch, a part that goes, a fork with a write, a swap, a pin, a split and a collapse.
+  @Test(arguments: Architecture.allPresets) func everySizeOfEveryPreset(architecture: Architecture) throws {
+    let shape = TableShape(architecture)
+    for leaf in shape.leaves where leaf.order > Order(1) && leaf.size.bytes <= .gibibytes(2) {
+      let world = try World(architecture, max(.gibibytes(1), leaf.size.bytes * 4)) {
+        $0.transparent = TransparentPolicy([leaf.size], .always)
+        $0.topOrder = .unlimited
+      }
+      world.machine.memory.addSwap(MemorySwapDevice(slots: SlotCount(leaf.order.frames * 2), baseShift: architecture.baseShift))
+      let space = try world.space()
+      let base = PageSize(shift: architecture.baseShift)
+      let start = VirtualAddress(0) + leaf.size.bytes * 2
+      let range = try world.map(.anonymous(base), leaf.size.bytes * 2, in: space) { $0.place = .at(start) }
+      try world.touch(range.start + world.base, .write, in: space)
+      let memory = { (range: VirtualRange) -> [MappedPage] in
+        var pages: [MappedPage] = []
+        world.machine.memory.forEachPage(in: range, of: space, as: .asMapped) { pages.append($0) }
+        return pages
+      }
+      let page = VirtualRange(start: range.start, count: leaf.size.bytes)
+      let mapped = memory(page)
+      let folio = try world.machine.zones.folio(containing: try #require(mapped.first).frames.start)
+      #expect(folio.order == leaf.order && mapped.allSatisfy { $0.size <= leaf.size }, "\(leaf.size)")
+      try world.checkStep()
+      let child = try world.machine.memory.fork(space, on: world.cpu)
+      try world.touch(range.start, .write, in: child)
+      try world.checkStep()
+      world.end(child)
+      let swapped = try world.machine.memory.swapOut(page, in: space, on: world.cpu)
+      #expect(swapped == leaf.order.frames, "\(leaf.size)")
+      try world.checkStep()
+      try world.touch(range.start, .write, in: space)
+      let part = VirtualRange(start: range.start, count: world.base * 2)
+      let frames = try pin(part, .write, space, in: world)
+      try world.unmap(VirtualRange(start: page.end - world.base, count: world.base), in: space)
+      try world.checkStep()
+      if let first = try? world.machine.zones.folio(containing: frames[0]), first.order > Order(0) {
+        // All the way down is checked with smaller ones.
+        let order = Order(first.order > Order(13) ? first.order.rawValue - 9 : 0)
+        try world.machine.memory.split(first, to: order, on: world.cpu)
+      }
+      try world.checkStep()
+      try unpin(frames, in: world)
+      // The other page, of base pages, made large.
+      world.machine.memory.setTransparentPolicy(TransparentPolicy())
+      let other = VirtualRange(start: page.end, count: leaf.size.bytes)
+      try world.touch(other.start + world.base, .write, in: space)
+      var policy = TransparentPolicy([leaf.size], .always)
+      policy.mostEmpty = PageCount(leaf.order.frames.rawValue)
+      world.machine.memory.setTransparentPolicy(policy)
+      #expect(try world.machine.memory.collapse(other.start, to: leaf.size, in: space, on: world.cpu))
+      try world.checkStep()
+      world.end(space)
+      world.machine.memory.splitDeferred(on: world.cpu)
+      try world.finish()
+    }
+  }
 }

@@ -29,6 +29,9 @@ import Testing
     let swapped = Tally()
     let moves = Tally()
     let forks = Tally()
+
+    /// Whether folios were split, swapped out and moved.
+    var hasEach: Bool { splits.value > 0 && swapped.value > 0 && moves.value > 0 }
   }
 
   private func policy() -> MachinePolicy {
@@ -67,14 +70,23 @@ import Testing
         }
         running.add(-1)
       default:
-        while running.value > 0 {
+        // On a busy machine the pins may be done before anything was changed.
+        var rest = 20_000
+        while running.value > 0 || !tallies.hasEach && rest > 0 {
           Self.change(range, in: space, of: world, on: cpu, &random, tallies)
+          if running.value == 0 {
+            rest -= 1
+            var options = MappingOptions()
+            options.place = .replacing(range.start)
+            _ = try? world.machine.memory.map(.anonymous(.small), .mebibytes(2), in: space, options, on: cpu)
+            _ = try? world.machine.memory.fault(range.start, .write, in: space, on: cpu)
+          }
         }
       }
     }
     #expect(tallies.faults.value == 0)
     #expect(tallies.pinned.value >= Self.pins)
-    #expect(tallies.splits.value > 0 && tallies.swapped.value > 0 && tallies.moves.value > 0)
+    #expect(tallies.hasEach)
     try world.check()
     world.end(space)
     world.machine.memory.splitDeferred(on: world.cpu)

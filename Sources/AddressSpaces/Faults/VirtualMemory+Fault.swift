@@ -30,11 +30,16 @@ extension VirtualMemory {
     _ address: VirtualAddress, _ access: Access, in space: AddressSpace, on cpu: CPUIndex
   ) throws(FaultError) {
     while true {
-      let progress = try space.state.withLock { (state: inout AddressSpace.State) throws(FaultError) in
-        try serve(address, access, in: space, &state, on: cpu)
+      do throws(FaultError) {
+        let progress = try space.state.withLock { (state: inout AddressSpace.State) throws(FaultError) in
+          try serve(address, access, in: space, &state, on: cpu)
+        }
+        if case .done = progress { return }
+        pause()
+      } catch {
+        // Parts of larger folios that nobody maps are memory too.
+        guard case .outOfMemory = error, splitDeferred(on: cpu) > .zero else { throw error }
       }
-      if case .done = progress { return }
-      pause()
     }
   }
 
