@@ -6,7 +6,7 @@ public import MemoryUnits
 import Synchronization
 
 /// What a range that may be collapsed consists of.
-private struct CollapsePlan {
+struct CollapsePlan {
   let range: VirtualRange
   let mapping: Mapping
   let order: Order
@@ -58,7 +58,7 @@ extension VirtualMemory {
   }
 
   /// What a collapse would be made of; nil where there is nothing to do. Nothing is changed.
-  private func plan(
+  func plan(
     _ address: VirtualAddress, _ size: PageSize, _ policy: TransparentPolicy, in space: AddressSpace,
     _ state: borrowing AddressSpace.State
   ) throws(CollapseError) -> CollapsePlan? {
@@ -115,7 +115,7 @@ extension VirtualMemory {
     for (_, entry) in plan.parts { unsafe _ = descriptor(entry.frame).pointee.countsWord.load(ordering: .relaxed) }
   }
 
-  private func collapse(
+  func collapse(
     _ plan: CollapsePlan, in space: AddressSpace, _ state: inout AddressSpace.State, _ doomed: inout DoomedTables,
     on cpu: CPUIndex
   ) throws(CollapseError) {
