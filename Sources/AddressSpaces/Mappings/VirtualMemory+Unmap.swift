@@ -97,7 +97,7 @@ extension VirtualMemory {
     }
     if left == 0, isOwn, unsafe descriptor.pointee.flags.contains(.swapCached) { leaveCache(folio.head, on: cpu) }
     let isFree = put(folio.head, restoringReservation: restoringReservation, on: cpu)
-    if left > 0, isOwn, mapping.isTransparent, folio.order > Order(0) { books.deferSplit(of: folio.head) }
+    if left > 0, isOwn, mapping.isTransparent, folio.order > Order(0) { books.deferSplit(of: folio.head, in: zones.table) }
     return isFree
   }
 

@@ -70,6 +70,7 @@ public struct SpaceOwner: FolioOwner, Sendable {
         unsafe new.pointee.mapCount.store(move.mappings, ordering: .releasing)
         unsafe old.pointee.mapCount.store(0, ordering: .releasing)
         if unsafe new.pointee.flags.contains(.swapCached) { books.didMoveCached(folio.head, to: head) }
+        if unsafe old.pointee.flags.contains(.deferred) { books.deferSplit(of: head, in: walk.frames) }
       }
     }
     settle(move, folio, at: head)

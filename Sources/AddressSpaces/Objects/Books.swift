@@ -1,5 +1,7 @@
 import FrameAllocator
+import FrameMap
 import MemoryUnits
+import Synchronization
 
 /// What a page's descriptor says of whose page it is; zero is nobody's.
 struct OwnerNumber: Hashable, Sendable {
@@ -38,6 +40,8 @@ final class Books: Sendable {
   let state: Guarded<State>
   /// What decides about larger pages.
   let policy: Guarded<TransparentPolicy>
+  /// Who gets pages of any size, a bit for each use. Written under the lock of `policy`, its partner, and read without.
+  private let uses = Atomic<UInt8>(0)
   /// Heads of folios of which a part may not be mapped any more, oldest first. Each is looked at again before anything is done to it.
   let deferred: Guarded<[FrameNumber]>
   /// Its lock is taken before those of swap areas.
@@ -51,9 +55,41 @@ final class Books: Sendable {
   }
 
   /// Remembers that a part of a folio was unmapped.
-  func deferSplit(of head: FrameNumber) {
+  func deferSplit(of head: FrameNumber, in frames: FrameTable) {
     // A range that is unmapped entry by entry tells of the same folio again and again.
-    deferred.withLock { if $0.last != head { $0.append(head) } }
+    guard let descriptor = unsafe frames.descriptor(head), unsafe !descriptor.pointee.insert(.deferred).contains(.deferred) else {
+      return
+    }
+    deferred.withLock { $0.append(head) }
+  }
+
+  /// Takes the longest waiting heads out.
+  func takeDeferred(_ limit: Int?, in frames: FrameTable) -> [FrameNumber] {
+    let heads = deferred.withLock { list -> [FrameNumber] in
+      let count = min(list.count, limit ?? list.count)
+      let first = Array(list[..<count])
+      list.removeFirst(count)
+      return first
+    }
+    for head in heads {
+      if let descriptor = unsafe frames.descriptor(head) { unsafe _ = descriptor.pointee.remove(.deferred) }
+    }
+    return heads
+  }
+
+  /// Sets what decides about larger pages.
+  func setPolicy(_ new: TransparentPolicy) {
+    policy.withLock { policy in
+      policy = new
+      uses.store(new.rules.reduce(0) { $0 | $1.use.bit }, ordering: .releasing)
+    }
+  }
+
+  /// Whether the policy may have something for a mapping: a look without the lock, as every fault asks.
+  func mayAllow(_ mapping: Mapping) -> Bool {
+    let uses = uses.load(ordering: .acquiring)
+    let isAdvised = mapping.marks.contains(.hugeAdvised)
+    return uses & TransparentPolicy.Use.always.bit != 0 || isAdvised && uses & TransparentPolicy.Use.advised.bit != 0
   }
 
   /// Makes an owner and gives it a number.

@@ -11,6 +11,14 @@ public struct TransparentPolicy: Hashable, Sendable {
     /// Mappings whose owner asked for it: ``Advice/hugePages(_:)``. Linux: `madvise`.
     case advised
     case always
+
+    var bit: UInt8 {
+      switch self {
+      case .never: 0
+      case .advised: 1
+      case .always: 2
+      }
+    }
   }
 
   struct Rule: Hashable, Sendable {
@@ -58,7 +66,7 @@ extension VirtualMemory {
   public var transparentPolicy: TransparentPolicy { books.policy.withLock { $0 } }
 
   /// Sets ``transparentPolicy``.
-  public func setTransparentPolicy(_ policy: TransparentPolicy) { books.policy.withLock { $0 = policy } }
+  public func setTransparentPolicy(_ policy: TransparentPolicy) { books.setPolicy(policy) }
 }
 
 extension Mapping {

@@ -108,13 +108,7 @@ extension VirtualMemory {
   /// - Complexity: O(folios' entries). Threads: any; the caller holds no lock of a space. Linux: `deferred_split_scan`.
   @discardableResult public func splitDeferred(limit: FolioCount? = nil, on cpu: CPUIndex) -> FolioCount {
     var done = FolioCount.zero
-    let waiting = books.deferred.withLock { list -> [FrameNumber] in
-      let count = min(list.count, limit.map { Int($0.rawValue) } ?? list.count)
-      let first = Array(list[..<count])
-      list.removeFirst(count)
-      return first
-    }
-    for head in waiting {
+    for head in books.takeDeferred(limit.map { Int($0.rawValue) }, in: zones.table) {
       guard let folio = try? zones.folio(containing: head), folio.head == head, folio.order > Order(0),
         let order = orderOfParts(folio)
       else { continue }
@@ -122,7 +116,11 @@ extension VirtualMemory {
         try split(folio, to: order, on: cpu)
         done += FolioCount(1)
       } catch {
-        if case .contended = error { books.deferSplit(of: head) }
+        // Who is in the way now will be gone the next time.
+        switch error {
+        case .contended, .busy: books.deferSplit(of: head, in: zones.table)
+        case .gone, .unsuitable, .notSmaller: break
+        }
       }
     }
     return done

@@ -15,7 +15,7 @@ extension VirtualMemory {
     _ place: FaultPlace, _ access: Access, in space: AddressSpace, _ state: inout AddressSpace.State
   ) -> Bool {
     let mapping = state.mappings[place.mapping]
-    guard mapping.isTransparent else { return false }
+    guard mapping.isTransparent, books.mayAllow(mapping) else { return false }
     let rules = books.policy.withLock { $0.rules }
     for rule in rules where mapping.allows(rule.use) && rule.size.bytes > shape.baseShift.bytes {
       let start = place.address.aligned(to: rule.size.bytes, .down)

@@ -155,7 +155,7 @@ extension FolioZone {
     unsafe owner = head.pointee.privateWord.load(ordering: .relaxed)
     unsafe index = head.pointee.privateIndex.load(ordering: .relaxed)
     unsafe size = UInt32(truncatingIfNeeded: order.frames.rawValue)
-    unsafe flags = head.pointee.flags.subtracting([.locked, .poisoned])
+    unsafe flags = head.pointee.flags.subtracting(.ofFrame)
   }
 
   /// Writes all but the counts of the part `number`. Those of a part other than the head mean something to nobody before its bit is set:

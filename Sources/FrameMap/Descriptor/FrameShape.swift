@@ -81,4 +81,9 @@ import MemoryUnits
   @inlinable public static var poisoned: FrameFlags { FrameFlags(rawValue: 8) }
   /// A swap device has the same content, and others than those who map the frame can ask for it. Linux: `PG_swapcache`.
   @inlinable public static var swapCached: FrameFlags { FrameFlags(rawValue: 16) }
+  /// The frame's number is in the list of heads whose folios may have to be taken apart; of the number, whatever becomes of the folio.
+  @inlinable public static var deferred: FrameFlags { FrameFlags(rawValue: 32) }
+
+  /// Marks that are of the frame, and not of what it holds at the moment.
+  @inlinable public static var ofFrame: FrameFlags { [.locked, .poisoned, .deferred] }
 }

@@ -119,7 +119,7 @@ extension ZoneSet {
     let word = unsafe source.pointee.privateWord.load(ordering: .relaxed)
     let index = unsafe source.pointee.privateIndex.load(ordering: .relaxed)
     // Whoever holds the lock of the old head finds out that it is none any more, and leaves it.
-    let flags = unsafe source.pointee.flags.subtracting(.locked)
+    let flags = unsafe source.pointee.flags.subtracting(.ofFrame)
     unsafe new.pointee.privateWord.store(word, ordering: .relaxed)
     unsafe new.pointee.privateIndex.store(index, ordering: .relaxed)
     unsafe _ = new.pointee.insert(flags)
