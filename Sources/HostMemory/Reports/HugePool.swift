@@ -16,34 +16,23 @@ public struct HugePool: Sendable, Hashable {
 
   /// Reads all pools: the host's, then each node's, sizes ascending.
   public static func all(of root: Sysroot, baseShift: PageShift) throws(HostFileError) -> [HugePool] {
-    var pools = try read(root, "sys/kernel/mm/hugepages", node: nil, baseShift)
-    for node in try root.nodeNumbers() {
-      pools += try read(root, "sys/devices/system/node/node\(node)/hugepages", node: NodeID(node), baseShift)
-    }
+    var pools = try read(root, node: nil, baseShift)
+    for node in try root.nodeNumbers() { pools += try read(root, node: NodeID(node), baseShift) }
     return pools
   }
 
   /// The largest page that any architecture has is 16 GiB; larger ones in a name are damage.
   private static let largestShift: UInt8 = 40
 
-  private static func read(
-    _ root: Sysroot, _ folder: String, node: NodeID?, _ baseShift: PageShift
-  ) throws(HostFileError) -> [HugePool] {
+  private static func read(_ root: Sysroot, node: NodeID?, _ baseShift: PageShift) throws(HostFileError) -> [HugePool] {
+    let folder = HugePoolFiles.folder(of: node)
     var pools: [HugePool] = []
     for name in try root.list(folder) where name.hasPrefix("hugepages-") && name.hasSuffix("kB") {
       guard let kilobytes = UInt64(name.dropFirst(10).dropLast(2)), kilobytes < 1 << 50,
         let size = PageSize(exactly: .kibibytes(kilobytes)),
         size.shift.rawValue > baseShift.rawValue, size.shift.rawValue <= largestShift
       else { throw .damaged(path: "\(folder)/\(name)", line: nil, reason: "not a page size") }
-      let path = "\(folder)/\(name)"
-      pools.append(
-        HugePool(
-          size: size, node: node,
-          total: HugePageCount(try root.readNumber("\(path)/nr_hugepages")),
-          free: HugePageCount(try root.readNumber("\(path)/free_hugepages")),
-          reserved: node == nil ? HugePageCount(try root.readNumber("\(path)/resv_hugepages")) : nil,
-          surplus: HugePageCount(try root.readNumber("\(path)/surplus_hugepages")),
-          overcommit: node == nil ? HugePageCount(try root.readNumber("\(path)/nr_overcommit_hugepages")) : nil))
+      pools.append(try HugePoolFiles(size: size, node: node).read(of: root))
     }
     return pools.sorted { $0.size < $1.size }
   }
