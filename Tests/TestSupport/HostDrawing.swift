@@ -43,10 +43,20 @@ public struct HostDrawing {
   /// Writes the sysroot.
   public func write() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
-    try folder.write("proc/kpageflags", words(flags()))
-    var counts = [Int](repeating: 0, count: picture.count * Self.blockFrames)
-    for frame in mapped { counts[frame] = 1 }
-    try folder.write("proc/kpagecount", words(counts))
+    try write(to: folder)
+    return folder
+  }
+
+  /// Writes the sysroot to a folder, over what it holds.
+  ///
+  /// - Parameter frames: whether the frames changed too, and not the sums only.
+  public func write(to folder: TemporaryFolder, frames: Bool = true) throws {
+    if frames {
+      try folder.write("proc/kpageflags", words(flags()))
+      var counts = [Int](repeating: 0, count: picture.count * Self.blockFrames)
+      for frame in mapped { counts[frame] = 1 }
+      try folder.write("proc/kpagecount", words(counts))
+    }
     try folder.write("proc/zoneinfo", zoneinfo())
     try folder.write("proc/meminfo", "MemTotal: \(managedFrames * 4) kB\nMemAvailable: 0 kB\n")
     try folder.write("proc/vmstat", "nr_foll_pin_acquired \(pinnedFrames)\nnr_foll_pin_released 0\n")
@@ -61,11 +71,10 @@ public struct HostDrawing {
       }
     }
     try writeBlocks(folder)
-    return folder
   }
 
   private func words(_ values: [Int]) -> [UInt8] {
-    values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
+    values.map(\.littleEndian).withUnsafeBytes(Array.init)
   }
 
   /// Memory blocks are single pageblocks here, so that one can be offline.
@@ -104,6 +113,7 @@ public struct HostDrawing {
       let free = zones[zone].reduce(0) { $0 + ($1 == "." ? 512 : $1 == "M" ? 256 : "stroupz".contains($1) ? 511 : 0) }
       text += "Node \(node(zone)), zone \(name)\n  pages free     \(free)\n        min      \(minimum)\n"
       text += "        spanned  \(count.spanned)\n        present  \(count.present)\n        managed  \(count.managed)\n"
+      text += "      nr_inactive_file \(zones[zone].filter { $0 == "c" }.count * Self.blockFrames)\n"
       if let lists = zone < onLists.count ? onLists[zone] : .some(0) {
         text += "  pagesets\n    cpu: 0\n              count: \(lists)\n"
       }

@@ -22,6 +22,9 @@ public protocol HostControl: AnyObject {
 
   func sleep(_ duration: Duration)
 
+  /// Has a child process hold memory within limits, and release it with its end. Returns when the child is gone.
+  func touch(_ limits: TouchLimits) throws(TouchError) -> TouchReport
+
   /// Whether the operator wants the work to stop.
   var isInterrupted: Bool { get }
 }
@@ -32,9 +35,12 @@ extension HostControl {
 
   /// Writes a setting: a text and a line end, in one write.
   ///
+  /// - Parameter insists: goes on although the operator asked for the end, to put things back.
   /// - Throws: ``HostWriteError``. A write that a signal ended is done again, unless the operator asked for the end or `limit` is
   ///   over.
-  public func set(_ path: String, to value: String, limit: Duration? = nil) throws(HostWriteError) {
+  public func set(
+    _ path: String, to value: String, limit: Duration? = nil, insists: Bool = false
+  ) throws(HostWriteError) {
     let bytes = Array((value + "\n").utf8)
     let start = now
     var left = Self.attempts
@@ -45,12 +51,19 @@ extension HostControl {
         written = try write(bytes, to: path, limit: limit)
       } catch {
         let isOver = limit.map { now - start >= $0 } ?? false
-        guard error == .interrupted, left > 0, !isInterrupted, !isOver else { throw HostWriteError(error, path: path) }
+        guard error == .interrupted, left > 0, insists || !isInterrupted, !isOver else { throw HostWriteError(error, path: path) }
         continue
       }
       guard written == bytes.count else { throw .short(path: path, written: written, of: bytes.count) }
       return
     }
+  }
+}
+
+extension HostControl {
+  /// Throws what a write would meet, as far as that shows without writing.
+  func requireWritable(_ path: String) throws(HostWriteError) {
+    do throws(Errno) { try checkWritable(path) } catch { throw HostWriteError(error, path: path) }
   }
 }
 

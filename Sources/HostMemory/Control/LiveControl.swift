@@ -10,9 +10,14 @@ public import SystemPackage
 public final class LiveControl: HostControl {
   public let root = Sysroot.live
   private let interruption: () -> Bool
+  private let toucher: [String]
 
-  /// - Parameter isInterrupted: whether the operator wants the work to stop.
-  public init(isInterrupted: @escaping () -> Bool) {
+  /// - Parameters:
+  ///   - toucher: a program and its arguments, to which those of the limits are added; it touches memory and prints a
+  ///     ``TouchReport`` (see ``TouchMessage``). Empty for a host that touches nothing.
+  ///   - isInterrupted: whether the operator wants the work to stop.
+  public init(toucher: [String] = [], isInterrupted: @escaping () -> Bool) {
+    self.toucher = toucher
     interruption = isInterrupted
     // The timer's signal must end a write, not the process; `sigaction` without SA_RESTART leaves the call interrupted.
     var action = sigaction()
@@ -71,6 +76,11 @@ public final class LiveControl: HostControl {
     let (seconds, attoseconds) = duration.components
     var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
     nanosleep(&time, nil)
+  }
+
+  public func touch(_ limits: TouchLimits) throws(TouchError) -> TouchReport {
+    guard let program = toucher.first else { throw .notStarted(code: 0) }
+    return try ChildProcess.run(program, Array(toucher.dropFirst()) + TouchMessage.arguments(limits))
   }
 
   public var isInterrupted: Bool { interruption() }

@@ -1,4 +1,5 @@
 import MemoryUnits
+import PhysicalLayout
 
 /// How many pages the kernel would give: verdicts say which ranges could become pages each by itself, this says how many
 /// of them can together.
@@ -67,7 +68,11 @@ struct Obtainability {
     }
     for verdict in verdicts {
       result.count(verdict)
-      if verdict.verdict == .free || verdict.verdict == .movable { result.obtainableBy[verdict.certainty, default: 0] += 1 }
+      guard verdict.verdict == .free || verdict.verdict == .movable else { continue }
+      result.obtainableBy[verdict.certainty, default: 0] += 1
+      guard let zone = verdict.zone else { continue }
+      result.obtainableByNode[zones[zone].node, default: .zero] += HugePageCount(1)
+      result.workByNode[zones[zone].node, default: .zero] += verdict.toMove
     }
     result.obtainable = taken
   }
@@ -112,6 +117,7 @@ struct Obtainability {
         left -= count
         result.obtainableBy[certainty, default: 0] += count
         result.obtainable += count
+        result.obtainableByNode[zones[zone].node, default: .zero] += HugePageCount(count)
       }
     }
     result.remedies = result.remedies.filter { $0.value > 0 }

@@ -1,4 +1,5 @@
 import MemoryUnits
+public import PhysicalLayout
 
 /// What a host can give in pages of one size.
 public struct SizeResult: Sendable {
@@ -12,6 +13,10 @@ public struct SizeResult: Sendable {
   public internal(set) var obtainable: UInt64 = 0
   /// `obtainable`, by how well the data support each page.
   public internal(set) var obtainableBy: [Certainty: UInt64] = [:]
+  /// `obtainable`, by node.
+  public internal(set) var obtainableByNode: [NodeID: HugePageCount] = [:]
+  /// Frames that must be moved or dropped for these, by node; gigantic sizes only, since others come from the lists.
+  public internal(set) var workByNode: [NodeID: FrameCount] = [:]
   /// Frames that stand in the way, over blocked and excluded ranges.
   public internal(set) var reasons: [Reason: FrameCount] = [:]
   /// Blocked ranges in which a reason occurs.

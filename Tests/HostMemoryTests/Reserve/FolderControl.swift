@@ -48,4 +48,6 @@ class FolderControl: HostControl {
   }
 
   func sleep(_ duration: Duration) { now += duration }
+
+  func touch(_ limits: TouchLimits) throws(TouchError) -> TouchReport { throw .notStarted(code: 0) }
 }
