@@ -74,7 +74,7 @@ if !isEmbedded {
       name: "HostMemory",
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "AddressSpaces", "HostArena",
-        "Megalith", .product(name: "SystemPackage", package: "swift-system"),
+        "Megalith", "CHostArena", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
     .executableTarget(

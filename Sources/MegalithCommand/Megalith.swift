@@ -10,7 +10,7 @@ import ArgumentParser
 struct Megalith: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "megalith",
-    abstract: "Says how many huge and gigantic pages a Linux host can give, and what stands in the way.",
+    abstract: "Says how many huge and gigantic pages a Linux host can give, what stands in the way, and gets them.",
     discussion: """
       Without a command it surveys this host. Reading what stands in each range needs root; without, the rest is shown.
 
@@ -22,12 +22,16 @@ struct Megalith: ParsableCommand {
         65  damaged input
         66  nothing to read
         77  permission is missing
+       130  stopped by the operator
 
       ENVIRONMENT
         NO_COLOR  if not empty: no colour (nor on a dumb terminal)
       """,
     version: "0.1.0",
-    subcommands: [SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, LayoutCommand.self, ModelsCommand.self],
+    subcommands: [
+      SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, ReserveCommand.self, ReleaseCommand.self,
+      TouchMemoryCommand.self, LayoutCommand.self, ModelsCommand.self,
+    ],
     defaultSubcommand: SurveyCommand.self)
 
   static func main() {

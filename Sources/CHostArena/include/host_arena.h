@@ -13,6 +13,9 @@ int host_punch(int file, uint64_t start, uint64_t length);
 /// Makes every page resident by an atomic write that changes nothing. `step` is the size of a page.
 void host_touch(void *start, size_t length, size_t step);
 
+/// Lets pages of a mapping that are not there yet come from one node only. 0, or an error number.
+int host_bind(void *start, size_t length, unsigned node);
+
 /// Asks the kernel for barriers on all processors that run this process. 0, or an error number.
 int host_barrier_register(void);
 

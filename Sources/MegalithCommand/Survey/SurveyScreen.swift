@@ -83,14 +83,14 @@ struct SurveyScreen {
     }
   }
 
-  private func more(_ result: SizeResult) -> [String] {
+  func more(_ result: SizeResult) -> [String] {
     let remedies = Remedy.allCases.filter { (result.remedies[$0] ?? 0) > 0 }
     guard !remedies.isEmpty else { return [] }
     return ["", terminal.heading("More \(result.size) pages, at most, after")]
       + remedies.map { "\(result.remedies[$0] ?? 0)".rightAligned(6) + "  \($0.advice)" }
   }
 
-  private func blockers(_ result: SizeResult) -> [String] {
+  func blockers(_ result: SizeResult) -> [String] {
     let reasons = result.blockedRanges.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.prefix(6)
     guard !reasons.isEmpty else { return [] }
     var table = TextTable([
