@@ -75,9 +75,10 @@ public struct Reservation {
       var hasProgress = true
       var isFirst = true
       while hasProgress, !work.isMet {
-        let held = work.heldBySize
+        let taken = report.steps.count
         try climb(work, &report, isFirst: isFirst, progress)
-        hasProgress = work.heldBySize != held
+        // What the pools gave at once says nothing of the steps that prepare.
+        hasProgress = report.steps[taken...].contains { $0.kind != .setPools && !$0.gain.isEmpty }
         isFirst = false
       }
     } catch {

@@ -122,6 +122,8 @@ final class SimulatedKernel: FolderControl {
     now += timePerWrite
     let value = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     let isTaken = apply(path, value)
+    // A refused write has left its text in the file.
+    if !isTaken { published = [:] }
     do { try publish() } catch { throw .ioError }
     guard isTaken else { throw .resourceBusy }
     afterWrite(writeCount)

@@ -24,7 +24,7 @@ struct SetPoolsStep: ReserveStep {
       }
       work += situation.result(of: goal.size)?.workByNode.values.reduce(.zero, +) ?? .zero
     }
-    let moved = ByteCount(work, situation.baseShift)
+    let moved = ByteCount(work, situation.baseShift).aligned(to: .mebibytes(1), .up)
     plan.cost =
       kind == .setPools
       ? "the kernel moves or drops up to \(moved) of memory" : "what setPools costs, for what is still missing"

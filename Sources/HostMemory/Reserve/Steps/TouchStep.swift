@@ -11,7 +11,7 @@ struct TouchStep: ReserveStep {
     plan.gain = situation.gain(after: .touch)
     let nodes = situation.concernedNodes.compactMap(\.self)
     guard let later = situation.survey.reports.handedOverLater else { return plan.idle("what the kernel keeps back is unknown") }
-    let bytes = ByteCount(later, situation.baseShift)
+    let bytes = ByteCount(later, situation.baseShift).aligned(to: .mebibytes(1), .down)
     guard bytes >= DeferredMemory.least else { return plan.idle("the kernel has handed over all memory") }
     guard !nodes.isEmpty else { return plan.idle("this kernel has no nodes") }
     plan.cost = "a child process takes free memory down to the margin, then \(bytes) that was kept back; the kernel may end it"
