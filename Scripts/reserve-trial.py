@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compares what the kernel gives for `echo N` with what `megalith reserve` gives. Changes this host for some minutes.
 
-usage: reserve-trial.py --change-this-host [--size 1G] [--counts 2,4,6] [--keep GIB] [--rounds N] [--allow STEPS]
+usage: reserve-trial.py --change-this-host [--size 1G] [--counts 2,4,6] [--keep GIB] [--cache GIB] [--rounds N] [--allow STEPS]
 
-Three states: memory as it is after caches were dropped and memory compacted; the page cache full of a file's pages; fragmented by a
-helper that holds scattered locked memory. In each, for each count, the kernel's way and the command's way take turns, the other one
-first in every second round. Before each trial the pool is empty again, and the state is made anew. `managed` is of all zones, in
-frames; `predicted` is what `--dry-run` says is obtainable. At least KEEP (default 10) GiB stay available. What was found in the pools
-is there again at the end. Needs root, and `swift build -c release --product megalith`.
+Three states: memory as it is after caches were dropped and memory compacted; the page cache full, with CACHE (default 12) GiB
+of a file just written at most; fragmented by a helper that holds scattered locked memory. In each, for each count, the
+kernel's way and the command's way take turns, the other one first in every second round. Before each trial the pool is empty
+again, and the state is made anew. `managed` is of all zones, in frames; `predicted` is what `--dry-run` says is obtainable.
+At least KEEP (default 10) GiB stay available. What was found in the pools is there again at the end. Needs root, and `swift
+build -c release --product megalith`.
 """
 import argparse
 import json
@@ -77,11 +78,14 @@ class CacheFull(Free):
     """A file is read until its pages fill what is free."""
     name = "cache full"
 
+    def __init__(self, most):
+        self.most = most
+
     def __enter__(self):
         super().__enter__()
         self.file = tempfile.NamedTemporaryFile(dir="/var/tmp")
         chunk = os.urandom(1 << 20)
-        size = min(meminfo("MemFree") - GIB, 12 * GIB)
+        size = min(meminfo("MemFree") - GIB, self.most)
         for _ in range(max(0, size >> 20)):
             self.file.write(chunk)
         self.file.flush()
@@ -155,15 +159,16 @@ def main():
     parser.add_argument("--size", default="1G")
     parser.add_argument("--counts", default="2,4,6")
     parser.add_argument("--keep", type=int, default=10)
+    parser.add_argument("--cache", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--allow", default="drop-caches")
     parser.add_argument("--states", default="free,cache full,fragmented")
     arguments = parser.parse_args()
     keep = arguments.keep * GIB
     pool = Pool(arguments.size)
-    print(f"| state | size | asked | managed | predicted | by | gave | seconds | steps |\n|---|---|---|---|---|---|---|---|---|")
+    print("| state | size | asked | managed | predicted | by | gave | seconds | steps |\n|---|---|---|---|---|---|---|---|---|")
     turn = 0
-    for state in [Free(), CacheFull(), Fragmented(keep)]:
+    for state in [Free(), CacheFull(arguments.cache * GIB), Fragmented(keep)]:
         if state.name not in arguments.states.split(","):
             continue
         for count in map(int, arguments.counts.split(",")):
@@ -172,7 +177,7 @@ def main():
                 for name, way in ways if turn % 2 == 0 else reversed(ways):
                     with state:
                         need = count * bytes_of(arguments.size)
-                        if meminfo("MemAvailable") - need < min(keep, 2 * GIB if state.name == "fragmented" else keep):
+                        if meminfo("MemAvailable") - need < keep:
                             sys.exit(f"{count} pages would leave less than {arguments.keep} GiB; nothing more is tried")
                         frames = managed()
                         promise = predicted(arguments.size, count)
