@@ -12,14 +12,7 @@ import Testing
   static let fixtures = FixtureFolder("hosts")
   static let hosts = fixtures.names.filter { $0 != "asked.txt" }.map { String($0.dropLast(4)) }
 
-  static func open(_ host: String) throws -> TemporaryFolder {
-    let folder = try TemporaryFolder()
-    for part in try fixtures.text("\(host).txt").split(separator: "== ", omittingEmptySubsequences: true) {
-      let lines = part.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-      try folder.write(String(lines[0]), String(lines[1]))
-    }
-    return folder
-  }
+  static func open(_ host: String) throws -> TemporaryFolder { try HostFixture.write(try fixtures.text("\(host).txt")) }
 
   struct Request: Sendable, CustomTestStringConvertible {
     let host: String
