@@ -29,8 +29,8 @@ struct Megalith: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, PoolsCommand.self, ReserveCommand.self, ReleaseCommand.self,
-      TouchMemoryCommand.self, LayoutCommand.self, ModelsCommand.self,
+      SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, ReserveCommand.self, ReleaseCommand.self, PoolsCommand.self,
+      PersistCommand.self, TouchMemoryCommand.self, LayoutCommand.self, ModelsCommand.self,
     ],
     defaultSubcommand: SurveyCommand.self)
 

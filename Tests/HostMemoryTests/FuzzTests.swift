@@ -50,6 +50,21 @@ import Testing
     Case(name: "blocks.runs", example: "0-23 online 0\n32-199 offline -\nend 192\n") { (input) throws(HostFileError) in
       _ = try MemoryBlocks.parseRuns(input, size: 128 << 20)
     },
+    Case(name: "numa_maps", example: PoolReportTests.maps) { (input) throws(HostFileError) in
+      _ = try HugePageUser.numaMaps(input, path: "f")
+    },
+    Case(name: "smaps", example: PoolReportTests.mappings) { (input) throws(HostFileError) in
+      _ = try HugePageUser.mappings(input, path: "f")
+    },
+    Case(name: "HugetlbPages", example: "Name:\tsh\nHugetlbPages:\t 2048 kB\n") { (input) throws(HostFileError) in
+      _ = try HugePageUser.status(input, path: "f")
+    },
+    Case(name: "mounts", example: "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M,size=4G 0 0\n") {
+      (input) throws(HostFileError) in _ = try HugePageMount.parse(input, path: "f")
+    },
+    Case(name: "wishes", example: "0:1G:8,1:1G:8,2M:512") { (input) throws(HostFileError) in
+      _ = try? PoolWish.parse(String(decoding: input, as: UTF8.self))
+    },
     Case(name: "redaction", example: "00000000-00000fff : Reserved\n  01000000-02209987 : Kernel code\nLinux version 6 x\n") {
       (input) throws(HostFileError) in
       _ = Redaction.resources(input) + Redaction.version(input) + Redaction.commandLine(input)
