@@ -67,12 +67,13 @@ struct Obtainability {
       }
     }
     for verdict in verdicts {
-      result.count(verdict)
+      let node = verdict.zone.map { zones[$0].node }
+      result.count(verdict, on: node)
       guard verdict.verdict == .free || verdict.verdict == .movable else { continue }
       result.obtainableBy[verdict.certainty, default: 0] += 1
-      guard let zone = verdict.zone else { continue }
-      result.obtainableByNode[zones[zone].node, default: .zero] += HugePageCount(1)
-      result.workByNode[zones[zone].node, default: .zero] += verdict.toMove
+      guard let node else { continue }
+      result.obtainableByNode[node, default: .zero] += HugePageCount(1)
+      result.workByNode[node, default: .zero] += verdict.toMove
     }
     result.obtainable = taken
   }
@@ -95,7 +96,7 @@ struct Obtainability {
     var candidates = Array(repeating: [Certainty: UInt64](), count: zones.count)
     for group in groups {
       let verdict = judge.judge(group.example, amounts: group.amounts, ranges: group.ranges)
-      result.count(verdict, times: group.ranges)
+      result.count(verdict, on: verdict.zone.map { zones[$0].node }, times: group.ranges)
       guard let zone = verdict.zone, policy.searches(zoneNamed: zones[zone].name, for: result.order) else { continue }
       switch (verdict.verdict, group.example.effort(of: result.order)) {
       case (.free, _), (.movable, .little): candidates[zone][verdict.certainty, default: 0] += group.ranges

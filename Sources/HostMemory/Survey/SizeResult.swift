@@ -21,6 +21,8 @@ public struct SizeResult: Sendable {
   public internal(set) var reasons: [Reason: FrameCount] = [:]
   /// Blocked ranges in which a reason occurs.
   public internal(set) var blockedRanges: [Reason: UInt64] = [:]
+  /// The same by the node of the range's zone; a range that lies in no zone or in several is left out.
+  public internal(set) var blockedByNode: [NodeID: [Reason: HugePageCount]] = [:]
   /// Blocked ranges by the hardest thing that has to be done for them.
   public internal(set) var remedies: [Remedy: UInt64] = [:]
   /// Every range in ascending order; empty for sizes that are only counted.
@@ -34,12 +36,16 @@ public struct SizeResult: Sendable {
     self.isGigantic = isGigantic
   }
 
-  mutating func count(_ verdict: RangeVerdict, times: UInt64 = 1) {
+  /// - Parameter node: of the zone that the range lies in.
+  mutating func count(_ verdict: RangeVerdict, on node: NodeID?, times: UInt64 = 1) {
     ranges[verdict.verdict, default: 0] += times
     guard verdict.verdict == .blocked || verdict.verdict == .excluded else { return }
     for (reason, frames) in verdict.reasons { reasons[reason, default: .zero] += frames }
     guard verdict.verdict == .blocked else { return }
-    for reason in verdict.reasons.keys { blockedRanges[reason, default: 0] += times }
+    for reason in verdict.reasons.keys {
+      blockedRanges[reason, default: 0] += times
+      if let node { blockedByNode[node, default: [:]][reason, default: .zero] += HugePageCount(times) }
+    }
     if let hardest = verdict.remedies.first { remedies[hardest, default: 0] += times }
   }
 }

@@ -54,6 +54,11 @@ enum Interruption {
   private static let seen = Atomic<Bool>(false)
 
   static func watch() {
+    // Whoever started this may have blocked them, and a child inherits that.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGHUP, SIGTERM] { sigaddset(&signals, number) }
+    sigprocmask(SIG_UNBLOCK, &signals, nil)
     signal(SIGINT) { _ in Interruption.seen.store(true, ordering: .relaxed) }
     signal(SIGHUP) { _ in Interruption.seen.store(true, ordering: .relaxed) }
     signal(SIGTERM) { _ in Interruption.seen.store(true, ordering: .relaxed) }
