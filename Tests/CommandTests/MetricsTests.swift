@@ -22,20 +22,6 @@ import Testing
     return values
   }
 
-  private func run(_ tool: String, _ arguments: [String], input: String? = nil) throws -> (code: Int32, text: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: tool)
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = output
-    if let input { process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: input)) }
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
-  }
-
   @Test func theNumbersAreTheSurveys() throws {
     let outcome = try Command.run("metrics", "--sysroot", Self.sample)
     #expect(outcome.code == 0 && outcome.output.hasSuffix("\n# EOF\n"))
@@ -124,15 +110,15 @@ import Testing
     let folder = try TemporaryFolder()
     let file = "\(folder.path)/megalith.prom"
     #expect(try Command.run("metrics", "--out", file, "--sysroot", "\(Command.samples)/\(sample)").code == 0)
-    let checked = try run(Self.tools[0], ["check", "metrics"], input: file)
+    let checked = try Tool.run(Self.tools[0], ["check", "metrics"], input: file)
     #expect(checked.code == 0 && checked.text.isEmpty, "\(checked.text)")
   }
 
   @Test(.enabled(if: hasTools, "needs promtool and prometheus (Debian: prometheus)"))
   func promtoolTakesTheRulesAndTheirTests() throws {
-    let checked = try run(Self.tools[0], ["check", "rules", Self.rules])
+    let checked = try Tool.run(Self.tools[0], ["check", "rules", Self.rules])
     #expect(checked.code == 0 && checked.text.contains("SUCCESS"), "\(checked.text)")
-    let tested = try run(Self.tools[0], ["test", "rules", Self.rules.replacingOccurrences(of: ".yml", with: ".test.yml")])
+    let tested = try Tool.run(Self.tools[0], ["test", "rules", Self.rules.replacingOccurrences(of: ".yml", with: ".test.yml")])
     #expect(tested.code == 0, "\(tested.text)")
   }
 
@@ -184,12 +170,12 @@ import Testing
     var answer = ""
     for _ in 0..<120 where !answer.contains("=>") {
       usleep(500_000)
-      answer = try run(
+      answer = try Tool.run(
         Self.tools[0], ["query", "instant", "http://127.0.0.1:\(webPort)", "sum(megalith_pages_obtainable{size=\"2M\"})"]
       ).text
     }
     #expect(answer.contains("=> \(expected) @"), "\(answer)")
-    let health = try run(Self.tools[0], ["query", "instant", "http://127.0.0.1:\(webPort)", "up{job=\"megalith\"}"])
+    let health = try Tool.run(Self.tools[0], ["query", "instant", "http://127.0.0.1:\(webPort)", "up{job=\"megalith\"}"])
     #expect(health.text.contains("=> 1 @"), "\(health.text)")
     #expect(served.end() == 0)
   }

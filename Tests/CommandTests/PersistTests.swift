@@ -21,19 +21,6 @@ import Testing
     #expect(try Self.fixtures.text("\(name).txt") == outcome.output, "differs from the reviewed \(name).txt")
   }
 
-  private func tool(_ path: String, _ arguments: [String]) throws -> (code: Int32, text: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let text = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
-  }
-
   @Test(
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze"), "needs systemd-analyze"),
     arguments: ["x86_64", "arm64-64k", "ppc64"])
@@ -45,7 +32,7 @@ import Testing
       arguments: ["persist", "--write", "--way", "runtime", "--sysroot", folder.path] + pools)
     #expect(written.code == 0, "\(written.errors)")
     let unit = "\(folder.path)/etc/systemd/system/megalith-hugepages.service"
-    let verified = try tool("/usr/bin/systemd-analyze", ["verify", "--man=no", unit])
+    let verified = try Tool.run("/usr/bin/systemd-analyze", ["verify", "--man=no", unit])
     #expect(verified.code == 0 && !verified.text.contains("megalith-hugepages.service"), "\(verified.text)")
   }
 
@@ -59,11 +46,11 @@ import Testing
         .replacingOccurrences(of: "/sys/", with: "\(folder.path)/sys/")
     }
     #expect(commands.count == 3)
-    for command in commands { #expect(try tool("/bin/sh", ["-c", command]).code == 0) }
+    for command in commands { #expect(try Tool.run("/bin/sh", ["-c", command]).code == 0) }
     let pool = "sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages"
     #expect(try String(contentsOfFile: "\(folder.path)/\(pool)", encoding: .utf8) == "32\n")
     try folder.write(pool, "31\n")
-    let short = try tool("/bin/sh", ["-c", commands[2]])
+    let short = try Tool.run("/bin/sh", ["-c", commands[2]])
     #expect(short.code == 1 && short.text == "31 of 32 2M pages on node 1\n")
   }
 
@@ -73,7 +60,7 @@ import Testing
     let written = try Command.run("persist", "--write", "--sysroot", folder.path, "1G:16")
     #expect(written.output.contains("wrote /etc/default/grub.d/60-megalith-hugepages.cfg"))
     let file = "\(folder.path)/etc/default/grub.d/60-megalith-hugepages.cfg"
-    let read = try tool("/bin/sh", ["-euc", "GRUB_CMDLINE_LINUX=ro; . '\(file)'; echo \"$GRUB_CMDLINE_LINUX\""])
+    let read = try Tool.run("/bin/sh", ["-euc", "GRUB_CMDLINE_LINUX=ro; . '\(file)'; echo \"$GRUB_CMDLINE_LINUX\""])
     #expect(read.code == 0 && read.text == "ro hugepagesz=1G hugepages=16\n")
   }
 
@@ -81,7 +68,7 @@ import Testing
   func systemdFindsTheSettings() throws {
     let folder = try host("x86_64")
     _ = try Command.run("persist", "--write", "--sysroot", folder.path, "2M:8")
-    let read = try tool("/usr/bin/systemd-analyze", ["cat-config", "--root=\(folder.path)", "sysctl.d"])
+    let read = try Tool.run("/usr/bin/systemd-analyze", ["cat-config", "--root=\(folder.path)", "sysctl.d"])
     let settings = read.text.split(separator: "\n").filter { $0.hasPrefix("vm.") }
     // The one of the later name counts, as the note says.
     #expect(read.code == 0 && settings == ["vm.nr_hugepages = 8", "vm.nr_hugepages = 64"], "\(read.text)")
@@ -126,5 +113,34 @@ import Testing
     guard getuid() == 0 else { return }
     #expect(outcome.code == 77)
     #expect(outcome.errors == "megalith: etc/sysctl.d/60-megalith-hugepages.conf may not be written. Run as root.\n")
+  }
+
+  private static let unshare = "/usr/bin/unshare"
+  private static let seal = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && exec \"$@\""
+
+  /// Whether a folder can be made read-only for one command alone, by a mount in a name space of its own.
+  private static let canSeal: Bool = {
+    guard getuid() == 0, let folder = try? TemporaryFolder() else { return false }
+    return (try? Tool.run(unshare, ["--mount", "/bin/sh", "-c", seal, folder.path, "/bin/true"]))?.code == 0
+  }()
+
+  @Test(.enabled(if: canSeal, "needs root, unshare, and leave to mount"))
+  func aReadOnlyFileSystemIsSaid() throws {
+    let folder = try host("x86_64")
+    try folder.write("etc/sysctl.d/10-site.conf", "vm.swappiness = 1\n")
+    func sealed(_ arguments: String...) throws -> (code: Int32, text: String) {
+      try Tool.run(Self.unshare, ["--mount", "/bin/sh", "-c", Self.seal, folder.path, Command.binary.path] + arguments)
+    }
+    let persist = try sealed("persist", "--write", "--sysroot", folder.path, "2M:8")
+    #expect(persist.code == 1)
+    #expect(
+      persist.text == "megalith: etc/sysctl.d/60-megalith-hugepages.conf is on a file system that is mounted read-only. "
+        + "Mount it for writing.\n")
+    let unit = try sealed("persist", "--write", "--sysroot", folder.path, "0:2M:8")
+    #expect(unit.code == 1 && unit.text.contains("mounted read-only"), "\(unit.text)")
+    let metrics = try sealed("metrics", "--out", "\(folder.path)/a.prom", "--sysroot", "\(Command.samples)/plain-4g")
+    #expect(metrics.code == 1)
+    #expect(
+      metrics.text == "megalith: \(folder.path)/a.prom is on a file system that is mounted read-only. Mount it for writing.\n")
   }
 }
