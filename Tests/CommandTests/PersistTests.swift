@@ -96,6 +96,9 @@ import Testing
       "1G:2", "--way", "boot", code: 1,
       "etc/kernel/cmdline:1 has hugetlb_cma=, so that the kernel sets no 1G pages aside at boot. "
         + "Use --way runtime, which takes them out of the area, or remove it there.")
+    try expect(
+      "16G:1", "--architecture", "arm64-64k", "--write", code: 64,
+      "\(folder.path) is of another machine. Leave --write out, or name the machine's root with --sysroot.")
     let empty = try TemporaryFolder()
     let nothing = try Command.run("persist", "1G:1", "--sysroot", empty.path)
     #expect(nothing.code == 66)

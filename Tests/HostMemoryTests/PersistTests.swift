@@ -147,6 +147,14 @@ import Testing
     #expect(throws: HostFileError.missing(path: "sys/kernel/mm/hugepages")) { try PersistHost(of: Sysroot(folder.path)).sizes }
   }
 
+  @Test func filesOfAnotherMachineCountForNothing() throws {
+    let (folder, _) = try Self.host("x86_64", grub("hugetlb_cma=4G hugepagesz=16G hugepages=4"))
+    let host = try PersistHost(of: Sysroot(folder.path), architecture: .arm64Granule64K)
+    #expect(host.isOtherMachine && !host.hasKubelet && host.nodes.isEmpty)
+    #expect(try plan("5:16G:900", on: host).parameters == ["hugepagesz=16G", "hugepages=5:900"])
+    #expect(try !PersistHost(of: Sysroot(folder.path), architecture: .x86_64).isOtherMachine)
+  }
+
   @Test func architecturesKnowTheirDefaultSize() {
     let sizes = Architecture.allPresets.map { "\($0.name) \($0.defaultHugeSize?.description ?? "-")" }
     #expect(

@@ -23,6 +23,12 @@ public struct OtherSettings: Sendable {
   /// Whether GRUB's settings are read from a folder too, as Debian's and Ubuntu's are.
   public let readsGRUBFolder: Bool
 
+  /// None.
+  init() {
+    running = nil
+    readsGRUBFolder = false
+  }
+
   init(of root: Sysroot, running: String?) throws(HostFileError) {
     self.running = running.map { KernelCommandLine(parsing: Array($0.utf8)) }
     readsGRUBFolder =

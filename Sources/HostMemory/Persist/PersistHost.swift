@@ -17,6 +17,8 @@ public struct PersistHost: Sendable {
   public let hasKubelet: Bool
   /// Where other files set boot parameters or sizes of pools.
   public let settings: OtherSettings
+  /// Whether the plan is for a machine of another kind than the one whose files are read; these then count for nothing.
+  public let isOtherMachine: Bool
   let topOrder: Order
   let baseShift: PageShift
 
@@ -28,8 +30,10 @@ public struct PersistHost: Sendable {
     let reports = try HostReports(of: root)
     let listed = Set(reports.pools.map(\.size)).sorted()
     guard !listed.isEmpty || wanted != nil else { throw .missing(path: HugePoolFiles.folder(of: nil)) }
-    let isThisHost = !listed.isEmpty && wanted.map { listed.allSatisfy($0.hugeSizes.contains) } ?? true
-    architecture = wanted ?? Self.preset(sizes: listed, baseShift: reports.baseShift)
+    let seen = listed.isEmpty ? nil : Self.preset(sizes: listed, baseShift: reports.baseShift)
+    let isThisHost = !listed.isEmpty && (wanted == nil || wanted == seen)
+    isOtherMachine = !listed.isEmpty && !isThisHost
+    architecture = wanted ?? seen
     sizes = isThisHost ? listed : wanted?.hugeSizes ?? listed
     let given = reports.memory?.bytes("Hugepagesize").flatMap(PageSize.init(exactly:))
     defaultSize = isThisHost ? given : architecture?.defaultHugeSize
@@ -38,6 +42,11 @@ public struct PersistHost: Sendable {
     memory = isThisHost ? reports.memory?.bytes("MemTotal") : nil
     baseShift = isThisHost ? reports.baseShift : wanted?.baseShift ?? reports.baseShift
     topOrder = isThisHost && !reports.freeLists.isEmpty ? reports.policy.topOrder : architecture?.maxOrder ?? Order(10)
+    guard !isOtherMachine else {
+      hasKubelet = false
+      settings = OtherSettings()
+      return
+    }
     let folders = ["etc/kubernetes", "var/lib/kubelet", "var/lib/rancher"]
     hasKubelet = reports.processes.contains { $0.name == "kubelet" } || folders.contains(where: root.exists)
     settings = try OtherSettings(of: root, running: isThisHost ? reports.commandLine : nil)

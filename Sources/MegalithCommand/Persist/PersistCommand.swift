@@ -49,6 +49,10 @@ struct PersistCommand: ParsableCommand {
     }
     if preset == nil { try host.requireHost() }
     let target = try reading { () throws(HostFileError) in try PersistHost(of: host.root, architecture: preset) }
+    if write, target.isOtherMachine {
+      throw ExitStatus.usage(
+        "\(host.sysroot) is of another machine. Leave --write out, or name the machine's root with --sysroot.")
+    }
     let plan: PersistPlan
     do throws(PersistConflict) {
       plan = try PersistPlan(wishes, way: way, on: target)
