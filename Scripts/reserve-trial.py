@@ -15,6 +15,7 @@ import json
 import mmap
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -164,6 +165,8 @@ def main():
     parser.add_argument("--allow", default="drop-caches")
     parser.add_argument("--states", default="free,cache full,fragmented")
     arguments = parser.parse_args()
+    # An end from outside, too, goes through what puts the pool back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     keep = arguments.keep * GIB
     pool = Pool(arguments.size)
     print("| state | size | asked | managed | predicted | by | gave | seconds | steps |\n|---|---|---|---|---|---|---|---|---|")
