@@ -30,7 +30,8 @@ struct Megalith: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, ReserveCommand.self, ReleaseCommand.self, PoolsCommand.self,
-      PersistCommand.self, WatchCommand.self, MetricsCommand.self, TouchMemoryCommand.self, LayoutCommand.self, ModelsCommand.self,
+      PersistCommand.self, WatchCommand.self, MetricsCommand.self, TouchMemoryCommand.self, LayoutCommand.self,
+      ModelsCommand.self,
     ],
     defaultSubcommand: SurveyCommand.self)
 

@@ -113,15 +113,18 @@ private let cpu = CPUIndex(0)
     let zone = try town.zone(of: Self.range.start)
     let victim = try #require(town.people.first(inside: Self.range))
     let descriptor = try #require(town.table.descriptor(victim.head))
-    for counts in [FrameCounts.references(1), .pins(1)] {
-      descriptor.pointee.take(counts)
+    let first = FrameRange(start: victim.head, count: FrameCount(1))
+    func pin() { _ = town.machine.zones[zone].pin(first, of: victim, on: CPUIndex(0), pause: {}, while: { true }) }
+    func unpin() { _ = town.machine.zones[zone].unpin(first, on: CPUIndex(0), pause: {}) }
+    for isPinned in [false, true] {
+      if isPinned { pin() } else { descriptor.pointee.take(.references(1)) }
       try refuses(.busy, count: victim.frames.count, town: town)
       #expect(town.people.first(inside: victim.frames) == victim)
-      let isLast = descriptor.pointee.give(counts)
-      #expect(!isLast)
+      if isPinned { unpin() } else { _ = descriptor.pointee.give(.references(1)) }
+      #expect(descriptor.pointee.counts == .references(1))
     }
     // Let go during the second try.
-    descriptor.pointee.take(.pins(1))
+    pin()
     var asked = 0
     var rounds = 0
     _ = try town.machine.contiguousRange(Self.range, owner: town.people.ledger) {
@@ -134,7 +137,7 @@ private let cpu = CPUIndex(0)
         // Only the pinned one is left: this is a later try.
         if busy == 1 {
           rounds += 1
-          _ = descriptor.pointee.give(.pins(1))
+          unpin()
         }
       }
       return true

@@ -47,16 +47,16 @@ extension ZoneSet {
   ) throws(MigrationError) -> FrameNumber {
     precondition(target.order == folio.order, "a folio moves to one of its own order")
     guard let source = unsafe table.descriptor(folio.head) else {
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       throw .gone(folio.head)
     }
     // Held while it is looked at, so that it is not freed and made another folio in between.
     guard let place = try? tryGet(folio.head, on: context.cpu) else {
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       throw .gone(folio.head)
     }
     guard place == folio else {
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       put(place.head, on: context.cpu)
       throw .gone(folio.head)
     }
@@ -64,7 +64,7 @@ extension ZoneSet {
     let shape = unsafe source.pointee.shape
     let seen = unsafe source.pointee.counts
     guard seen.pins == 0 else {
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       put(folio.head, on: context.cpu)
       throw .busy(folio.head, seen - .references(1))
     }
@@ -75,12 +75,12 @@ extension ZoneSet {
         ? nil : try CopyWork(folio.frames, to: target.head, in: context.contents, with: Mover.self)
     } catch {
       let head = folio.head
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       put(head, on: context.cpu)
       throw .noContents(head)
     }
     guard let expected = context.owner.detach(folio) else {
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       put(folio.head, on: context.cpu)
       throw .notOwned(folio.head)
     }
@@ -88,7 +88,7 @@ extension ZoneSet {
     guard unsafe source.pointee.freeze(expecting: expected + .references(1)) else {
       let counts = unsafe source.pointee.counts
       context.owner.attach(folio, to: folio.head)
-      free(target, on: context.cpu)
+      giveUp(target, on: context.cpu)
       put(folio.head, on: context.cpu)
       throw .busy(folio.head, counts)
     }
@@ -99,6 +99,13 @@ extension ZoneSet {
     context.owner.attach(folio, to: head)
     freeFrozen(folio.head, on: context.cpu)
     return head
+  }
+
+  /// Gives up a folio that nothing came to. Who happened to look at it may have a reference, and then frees it.
+  private borrowing func giveUp(_ target: consuming Folio, on cpu: CPUIndex) {
+    let head = target.head
+    _ = consume target
+    put(head, on: cpu)
   }
 
   private func finish<Mover>(_ copy: consuming CopyWork<Mover>?) {
