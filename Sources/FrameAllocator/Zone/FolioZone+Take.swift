@@ -8,11 +8,23 @@ extension FolioZone {
   borrowing func take(
     _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
   ) throws(FolioError) -> Folio? {
-    if let folio = try takeInside(order, mobility, on: cpu) { return folio }
-    // What is left lies in other processors' caches, or these keep its neighbours from coalescing.
-    cache.drain()
-    if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+    while true {
+      let before = tally.endedChanges
+      if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+      // What is left lies in other processors' caches, or these keep its neighbours from coalescing.
+      cache.drain()
+      if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+      // A pageblock that changed hands meanwhile may have been looked for where it was not yet, or not any more.
+      guard tally.begunChanges != before else { break }
+    }
     return try borrow(order, mobility, on: cpu)
+  }
+
+  /// Gives pageblocks to a mobility.
+  private borrowing func hand(_ range: FrameRange, to mobility: FrameMobility) {
+    tally.beginChange()
+    pageblocks.set(mobility, over: range)
+    tally.endChange()
   }
 
   private borrowing func takeInside(
@@ -94,7 +106,7 @@ extension FolioZone {
   private borrowing func findBlock(_ order: Order, _ mobility: FrameMobility) -> FrameNumber? {
     if order >= pageblocks.order {
       guard let head = takeWholePageblocks(order, mobility, keepsMotion: false) else { return nil }
-      pageblocks.set(mobility, over: FrameRange(blockAt: head, order: order))
+      hand(FrameRange(blockAt: head, order: order), to: mobility)
       return head
     }
     let own = OwnPageblocks(mobility: mobility, marks: pageblocks)
@@ -131,7 +143,7 @@ extension FolioZone {
       return nil
     }
     let pageblock = FrameRange(blockAt: start, order: pageblocks.order)
-    if pageblocks.mobility(of: start) != mobility { pageblocks.set(mobility, over: pageblock) }
+    if pageblocks.mobility(of: start) != mobility { hand(pageblock, to: mobility) }
     tally.add(.claimed)
     return keep(order, of: pageblock, for: mobility)
   }
@@ -206,7 +218,7 @@ extension FolioZone {
     let block = FrameRange(blockAt: start, order: found)
     let pageblock = pageblocks.pageblock(of: start).intersection(zone)
     if maySteal, isWorthStealing(pageblock, block, for: mobility) {
-      pageblocks.set(mobility, over: pageblock)
+      hand(pageblock, to: mobility)
       tally.add(.stolen)
     } else {
       tally.add(.polluted)
