@@ -22,7 +22,8 @@ public struct UnpinOutcome: Hashable, Sendable {
 }
 
 extension FolioZone {
-  /// Pins a part of a folio of several frames that is no pool's, for each of its frames.
+  /// Pins a part of a folio of several frames that is no pool's, for each of its frames. Traps where the part is not of the folio, or the
+  /// folio is of one frame.
   ///
   /// - Parameters:
   ///   - isCurrent: asked when the pins are there: whether what led to the folio still does. If not, they are given back.
@@ -32,9 +33,12 @@ extension FolioZone {
   public borrowing func pin(
     _ part: FrameRange, of folio: FolioPlace, on cpu: CPUIndex, pause: () -> Void, while isCurrent: () -> Bool
   ) -> PartPin {
+    precondition(folio.order > Order(0) && folio.frames.contains(part), "a part that is not of a folio of several frames")
     guard let head = unsafe table.descriptor(folio.head) else { return .gone }
     unsafe lock(head, pause: pause)
-    guard zone.contains(folio.head), heads.contains(folio.head), unsafe head.pointee.shape.order == folio.order else {
+    let shape = unsafe head.pointee.shape
+    // It may have been freed since, and be a page of a pool, whose tails are the pool's.
+    guard zone.contains(folio.head), heads.contains(folio.head), shape.order == folio.order, shape.kind == .ordinary else {
       unsafe unlock(head)
       return .gone
     }
@@ -53,7 +57,7 @@ extension FolioZone {
     // Nothing was written down yet; but the pins may be all that is left of the folio.
     let isLast = unsafe head.pointee.tryUnpin(count) == .last
     unsafe unlock(head)
-    if isLast { unsafe give(back: head, folio.head, on: cpu) }
+    if isLast { unsafe free(unreferenced: folio.head, head, on: cpu) }
     return .gone
   }
 
@@ -74,7 +78,7 @@ extension FolioZone {
       let part = range.intersection(folio.frames)
       let outcome = unsafe takePins(part, of: folio, head)
       unsafe unlock(head)
-      if outcome == .last { unsafe give(back: head, folio.head, on: cpu) }
+      if outcome == .last { unsafe free(unreferenced: folio.head, head, on: cpu) }
       return UnpinOutcome(outcome: outcome, frames: part)
     }
   }
@@ -84,17 +88,11 @@ extension FolioZone {
     let shape = unsafe head.pointee.shape
     guard folio.order > Order(0), shape.kind != .hugePool else { return unsafe head.pointee.tryUnpin(count) }
     let spread = unsafe PinSpread(table: table, folio: folio)
-    let least = unsafe spread.least(in: part)
-    guard least > 0 else { return .refused(pins: UInt32(max(0, least))) }
+    guard unsafe spread.least(in: part) > 0 else { return .refused(pins: 0) }
     unsafe spread.add(-1, to: part)
     // What may be left then, of the whole and of its parts, is nothing together.
     if unsafe spread.total == 0 { unsafe spread.clear() }
     return unsafe head.pointee.tryUnpin(count)
-  }
-
-  @unsafe private borrowing func give(back head: DescriptorPointer, _ frame: FrameNumber, on cpu: CPUIndex) {
-    if unsafe head.pointee.shape.kind == .hugePool, parked.isOn { return unsafe parked.push(frame, head) }
-    unsafe give(back: frame, head, on: cpu)
   }
 
   /// The pins that a frame has; zero where it is nobody's.

@@ -49,6 +49,11 @@ extension FolioZone {
   public borrowing func put(_ head: FrameNumber, on cpu: CPUIndex) {
     guard let descriptor = unsafe table.descriptor(head) else { preconditionFailure("a frame without descriptor was put") }
     guard unsafe descriptor.pointee.give(.references(1)) else { return }
+    unsafe free(unreferenced: head, descriptor, on: cpu)
+  }
+
+  /// Frees the folio whose last reference the caller gave: a pool's page is put where its pool finds it.
+  @unsafe borrowing func free(unreferenced head: FrameNumber, _ descriptor: DescriptorPointer, on cpu: CPUIndex) {
     if unsafe descriptor.pointee.shape.kind == .hugePool, parked.isOn { return unsafe parked.push(head, descriptor) }
     unsafe give(back: head, descriptor, on: cpu)
   }
