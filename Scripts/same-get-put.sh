@@ -17,22 +17,13 @@ if [ "$(uname -m)" != x86_64 ]; then
   exit 0
 fi
 swift build -c release --product megalith-bench >&2
-objdump -d --no-show-raw-insn .build/release/megalith-bench | python3 -c '
-import re, sys
+objdump -d --no-show-raw-insn .build/release/megalith-bench | PYTHONPATH=Scripts PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import disassembly, re, sys
 
-functions, name = {}, None
-for line in sys.stdin:
-    if match := re.match(r"[0-9a-f]+ <(.*)>:$", line):
-        name = match[1]
-        functions[name] = []
-    elif match := re.match(r" +([0-9a-f]+):\t(.*)$", line):
-        functions[name].append((int(match[1], 16), re.sub(r"\s+", " ", match[2]).strip()))
-
-failed = False
-def expect(holds, text):
-    global failed
-    failed |= not holds
-    print(("same get and put: " if holds else "NOT the same: ") + text)
+functions = {
+    name: [(address, re.sub(r"\s+", " ", text)) for address, text in code] for name, code in disassembly.functions().items()
+}
+expect = disassembly.Expectations("same get and put")
 
 found = [name for name in functions if re.search(r"13MegalithBench9getAndPut", name)]
 expect(len(found) == 1, f"{len(found)} function for base pages and heads")
@@ -54,5 +45,5 @@ for name in found:
     expect(all(texts.get(target) == "ud2" for _, target in jumps), f"{len(jumps)} jumps, all to traps")
     for _, text in code:
         print("    " + re.sub(r"<\$s13MegalithBench9getAndPut[^+>]*", "<getAndPut", text))
-sys.exit(failed)
+sys.exit(expect.failed)
 '

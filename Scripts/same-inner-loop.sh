@@ -11,22 +11,14 @@ if ! command -v objdump >/dev/null; then
   exit 0
 fi
 swift build -c release --product megalith-bench >&2
-objdump -d --no-show-raw-insn .build/release/megalith-bench | python3 -c '
-import re, sys
+objdump -d --no-show-raw-insn .build/release/megalith-bench | PYTHONPATH=Scripts PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import disassembly, re, sys
 
-functions, name = {}, None
-for line in sys.stdin:
-    if match := re.match(r"[0-9a-f]+ <(.*)>:$", line):
-        name = match[1]
-        functions[name] = []
-    elif match := re.match(r" +([0-9a-f]+):\t(.*)$", line):
-        functions[name].append((int(match[1], 16), re.sub(r"-?0x[0-9a-f]+\(%rip\)", "(%rip)", match[2]).strip()))
-
-failed = False
-def expect(holds, text):
-    global failed
-    failed |= not holds
-    print(("same inner loop: " if holds else "NOT the same: ") + text)
+functions = {
+    name: [(address, re.sub(r"-?0x[0-9a-f]+\(%rip\)", "(%rip)", text)) for address, text in code]
+    for name, code in disassembly.functions().items()
+}
+expect = disassembly.Expectations("same inner loop")
 
 def the(pattern):
     found = [name for name in functions if re.search(pattern, name)]
@@ -68,5 +60,5 @@ for verb, work, mover in (("clear", "ClearWork", "host_clear"), ("copy", "CopyWo
     expect(len(loops) <= most, f"{mover} has {len(loops)} inner loop(s), the first of")
     body = loops[0] if loops else ["a call of the C library"]
     print("    " + "\n    ".join(body if len(body) <= 16 else body[:8] + ["..."] + body[-4:]))
-sys.exit(failed)
+sys.exit(expect.failed)
 '
