@@ -50,11 +50,13 @@ if !isEmbedded {
   dependencies = [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ]
   products += [
     .library(name: "HostArena", targets: ["HostArena"]),
     .library(name: "Megalith", targets: ["Megalith"]),
     .library(name: "HostMemory", targets: ["HostMemory"]),
+    .library(name: "Lab", targets: ["Lab"]),
     .executable(name: "megalith", targets: ["MegalithCommand"]),
     .executable(name: "megalith-bench", targets: ["MegalithBench"]),
   ]
@@ -77,10 +79,17 @@ if !isEmbedded {
         "Megalith", "CHostArena", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: common),
+    .target(
+      name: "Lab",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
+        "Hotplug", "HostArena", "Megalith", .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: common),
     .executableTarget(
       name: "MegalithCommand",
       dependencies: [
-        "MemoryUnits", "PhysicalLayout", "FrameMap", "HostMemory",
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "HostMemory", "HostArena", "Megalith", "Lab",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -162,7 +171,14 @@ if !isEmbedded {
       ],
       swiftSettings: common),
     .testTarget(
-      name: "CommandTests", dependencies: ["MegalithCommand", "HostMemory", "TestSupport"], swiftSettings: common),
+      name: "LabTests",
+      dependencies: [
+        "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
+        "Hotplug", "HostArena", "Megalith", "Lab", "TestSupport",
+      ],
+      swiftSettings: common),
+    .testTarget(
+      name: "CommandTests", dependencies: ["MegalithCommand", "HostMemory", "Lab", "TestSupport"], swiftSettings: common),
   ]
 }
 
