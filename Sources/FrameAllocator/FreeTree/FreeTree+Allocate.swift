@@ -4,8 +4,6 @@ public import MemoryUnits
 @frozen @usableFromInline struct Search {
   /// Bits were seen that the count does not cover: someone is about to take them, or to count them.
   @usableFromInline var inFlight = false
-  /// Whether to look even where an earlier search found nothing. A note of that can be wrong for a moment, while others free.
-  @usableFromInline var isThorough = false
   /// Whether the search is for something that will partly go back: what it takes stays on its way, as others see it, until the
   /// caller calls ``FreeTreeCore/endMotion()``.
   @usableFromInline var keepsMotion = false
@@ -17,9 +15,8 @@ extension FreeTreeCore {
   ///
   /// - Returns: the block's first frame, or nil where no free block of the order exists; blocks that are on their way between
   ///   two levels, in other threads, are waited for.
-  /// - Complexity: O(levels) where the first place looked at serves. Leaves, and nodes of 512 leaves, that had no block of the
-  ///   order when one was last sought are passed over until something is freed in them; the first search, and one that finds
-  ///   nothing, look into all nodes that have something free.
+  /// - Complexity: O(levels) where the first place looked at serves. Leaves that had no block of the order when one was last sought
+  ///   are passed over, 64 at a glance, until one is freed in them.
   ///
   /// Threads: any. Linux: `__rmqueue_smallest`; there the smallest sufficient block of a list, here the extreme place.
   @inlinable public borrowing func allocate(_ order: Order, from placement: Placement) -> FrameNumber? {
@@ -40,8 +37,6 @@ extension FreeTreeCore {
       var search = Search()
       search.keepsMotion = keepsMotion
       if let frame = takeFirst(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
-      if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
-      search.isThorough = true
       if let frame = find(order: order, placement, in: filter, &search) { return FrameNumber(rawValue: frame) }
       if isDefinite(since: before, search) { return nil }
     }
@@ -105,15 +100,14 @@ extension FreeTreeCore {
     _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> UInt64? {
     let view = view(node)
-    // A node of leaves keeps a note too; its own free children are leaves, any of which would do.
-    let isNoted = node.level == 1
-    let note = view.state
-    if isNoted && note.available == 0 && note.rulesOut(power: order) && !search.isThorough { return nil }
+    let power = node.level == 1 ? order : 0
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
       var left = ~UInt64(0)
       while true {
-        let (free, partial) = (view.freeWord(word) & left, view.partialWord(word) & left)
+        let free = view.freeWord(word) & left
+        var partial = view.partialWord(word) & left
+        if power > 0 && partial != 0 { partial &= ~dryWord(node, power: power, word) }
         // What a filter says can cost more than a look at what is there.
         guard free | partial != 0 else { break }
         let usable = free != 0 ? filter.usable(node, word) : 0
@@ -133,14 +127,8 @@ extension FreeTreeCore {
           child.level == order / 9
           ? findHere(child, order: order, placement, in: filter, &search)
           : findBelow(child, order: order, placement, in: filter, &search)
-        guard let frame else { continue }
-        // Only a thorough search comes here past a note: the note was wrong.
-        if isNoted && search.isThorough { view.forgetNote() }
-        return frame
+        if let frame { return frame }
       }
-    }
-    if isNoted && note.available == 0 && !search.inFlight && filter.isEverything(below: node) {
-      view.note(noRunOf: order, since: note)
     }
     return nil
   }

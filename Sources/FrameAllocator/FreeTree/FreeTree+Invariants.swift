@@ -10,6 +10,8 @@ public enum FreeTreeFault: Error, Hashable, Sendable {
   case notCoalesced(level: Int, start: FrameNumber)
   /// The node at `start` lies below a wholly free or wholly held child and is not zero.
   case notZero(level: Int, start: FrameNumber)
+  /// The leaf at `start` is noted to have no run of 2^`power` frames, and has one, or the node above says otherwise.
+  case note(start: FrameNumber, power: Int)
   /// The frame is free and lies outside the zone.
   case outsideZone(FrameNumber)
   /// The frame is in a processor's cache, and free as well or in another one.
@@ -32,6 +34,20 @@ extension FreeTreeCore {
     }
   }
 
+  private func checkNote(of view: NodeView) throws(FreeTreeFault) {
+    let power = view.state.note
+    let start = FrameNumber(rawValue: view.node.frame(0))
+    if power > 0 {
+      for word in 0..<8 where hasRun(view, power, around: word) { throw .note(start: start, power: power) }
+    }
+    guard top > 0 else { return }
+    let slot = view.node.slotInParent
+    for number in 1...8 {
+      let isDry = dryWord(view.node.parent, power: number, slot >> 6) >> UInt64(slot & 63) & 1 != 0
+      guard isDry == (power > 0 && number >= power) else { throw .note(start: start, power: number) }
+    }
+  }
+
   private func check(_ node: TreeNode) throws(FreeTreeFault) {
     let view = view(node)
     let level = node.level
@@ -45,6 +61,7 @@ extension FreeTreeCore {
     guard bits == Int(view.available) else {
       throw .count(level: level, start: start, counted: view.available, bits: UInt16(bits))
     }
+    if level == 0 { try checkNote(of: view) }
     if level < top {
       if bits == 512 { throw .notCoalesced(level: level, start: start) }
       let parent = self.view(node.parent)

@@ -1,3 +1,5 @@
+import Synchronization
+
 // What can be done to one node: take and put runs of children, keep the hints above true, move memory between levels.
 
 extension FreeTreeCore {
@@ -51,11 +53,11 @@ extension FreeTreeCore {
   ) -> SlotRun? {
     let amount = UInt16(1) &<< UInt16(truncatingIfNeeded: power)
     let before = view.state
-    // The notes of the nodes above are about leaves: here one line is looked at in any case.
+    // Only leaves have notes.
     let isLeaf = view.node.level == 0
-    if isLeaf && before.rulesOut(power: power) && !search.isThorough { return nil }
+    if isLeaf && before.rulesOut(power: power) { return nil }
     guard var run = findRun(view, power: power, placement, in: filter) else {
-      if isLeaf && filter.isEverything(below: view.node) && !view.note(noRunOf: power, since: before) { search.inFlight = true }
+      if isLeaf && filter.isEverything(below: view.node) && !note(view, noRunOf: power, since: before) { search.inFlight = true }
       return nil
     }
     if search.keepsMotion { beginMotion() }
@@ -141,7 +143,7 @@ extension FreeTreeCore {
       let old = view.setFreeBits(word, mask)
       fresh &+= old & mask == 0 ? UInt16(truncatingIfNeeded: run.power > 6 ? 64 : Int(run.count)) : newBits(old, mask)
     }
-    settle(view, fresh)
+    settle(view, fresh, run)
     return fresh == run.count
   }
 
@@ -150,19 +152,83 @@ extension FreeTreeCore {
   }
 
   /// Adds to the count what has its bits set, and tells the levels above.
-  @inlinable func settle(_ view: NodeView, _ amount: UInt16) {
+  ///
+  /// - Parameter run: what became free; nil where that is not known.
+  @inlinable func settle(_ view: NodeView, _ amount: UInt16, _ run: SlotRun? = nil) {
     guard amount != 0 else { return }
     let old = view.addToCount(amount)
-    if old.hasNote || old.available == 0 { forgetNotes(view.node) }
+    if old.hasNote { checkNote(view, old.note, run) }
     if old.available == 0 { updateHint(view.node) }
     if old.available &+ amount == 512 && view.node.level < top { promote(view) }
   }
 
-  /// Something became free where a search had found too little, or nothing: notes of the node and of the one above are void. A
-  /// note above is made only when each leaf below has one, or nothing.
-  @inlinable func forgetNotes(_ node: TreeNode) {
-    view(node).forgetNote()
-    if node.level == 0 && top > 0 { view(node.parent).forgetNote() }
+  // MARK: Notes
+
+  /// Erases a leaf's note where what became free made a run of 2^`power` frames: there was none before, so that it would hold what
+  /// became free.
+  @inlinable func checkNote(_ view: NodeView, _ power: Int, _ run: SlotRun?) {
+    if let run, run.words == 1, !hasRun(view, power, around: run.firstWord) { return }
+    forgetNote(view)
+  }
+
+  /// Whether an aligned run of 2^`power` frames is free that lies in the word, or holds it.
+  @inlinable func hasRun(_ view: NodeView, _ power: Int, around word: Int) -> Bool {
+    if power <= 6 { return runStarts(view.freeWord(word), power: power) != 0 }
+    let words = 1 &<< (power &- 6)
+    let first = word & ~(words &- 1)
+    for word in first..<(first &+ words) where view.freeWord(word) != ~0 { return false }
+    return true
+  }
+
+  @inlinable func forgetNote(_ view: NodeView) {
+    view.forgetNote()
+    if top > 0 { setDry(view.node, from: 9) }
+  }
+
+  /// Notes that a search of a leaf which began at `before` found no run of 2^`power`. False where something has changed since.
+  @usableFromInline func note(_ view: NodeView, noRunOf power: Int, since before: NodeState) -> Bool {
+    guard view.note(noRunOf: power, since: before) else { return false }
+    guard power > 0 else { return true }
+    // As much may have been taken as was freed meanwhile, so that the count tells nothing: who frees from now on sees the note.
+    for word in 0..<8 where hasRun(view, power, around: word) {
+      forgetNote(view)
+      return false
+    }
+    guard top > 0 else { return true }
+    // Until the bits were compared with the note they may be wrong, and who finds nothing looks again.
+    beginMotion()
+    setDry(view.node, from: power)
+    if view.state.note != power { setDry(view.node, from: 9) }
+    endMotion()
+    return true
+  }
+
+  /// Of the 64 leaves of `word` of a node of leaves: those that have no run of 2^`power` frames, so far as was noted.
+  @inlinable func dryWord(_ node: TreeNode, power: Int, _ word: Int) -> UInt64 {
+    guard power > 0 else { return 0 }
+    let level = unsafe levels[1]
+    let line = Int(truncatingIfNeeded: node.number &- level.first) &* 8 &+ power &- 1
+    // Eight lines a node were laid out, and powers run from 1 to 8.
+    return unsafe level.dry[line &* 8 &+ word].load(ordering: .sequentiallyConsistent)
+  }
+
+  /// Says of a leaf that it has no run of 2^`power` frames or more, and that it may have shorter ones.
+  @usableFromInline func setDry(_ leaf: TreeNode, from power: Int) {
+    let level = unsafe levels[1]
+    let slot = leaf.slotInParent
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: slot & 63)
+    let node = Int(truncatingIfNeeded: leaf.parent.number &- level.first)
+    for number in 1...8 {
+      // As in `dryWord`.
+      let place = (node &* 8 &+ number &- 1) &* 8 &+ slot &>> 6
+      let isSet = unsafe level.dry[place].load(ordering: .sequentiallyConsistent) & bit != 0
+      guard isSet != (number >= power) else { continue }
+      if number >= power {
+        unsafe _ = level.dry[place].bitwiseOr(bit, ordering: .sequentiallyConsistent)
+      } else {
+        unsafe _ = level.dry[place].bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
+      }
+    }
   }
 
   // MARK: Between the levels

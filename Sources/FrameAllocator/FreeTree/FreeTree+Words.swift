@@ -138,7 +138,9 @@ extension FreeTreeCore {
     let old = view.setFreeBits(Int(truncatingIfNeeded: word.number & 7), word.bits)
     let fresh = word.bits & ~old
     // One frame is the common case, and counting bits is slow where the processor is not asked for it.
-    settle(view, fresh & (fresh &- 1) == 0 ? (fresh == 0 ? 0 : 1) : UInt16(truncatingIfNeeded: fresh.nonzeroBitCount))
+    settle(
+      view, fresh & (fresh &- 1) == 0 ? (fresh == 0 ? 0 : 1) : UInt16(truncatingIfNeeded: fresh.nonzeroBitCount),
+      SlotRun(slot: Int(truncatingIfNeeded: word.number & 7) &<< 6, power: 0))
   }
 
   /// Whether the frame is free in the tree, so far as can be seen at once.

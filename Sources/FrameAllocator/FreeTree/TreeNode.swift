@@ -41,18 +41,21 @@ import Synchronization
   /// The nodes' counts of free children: packed for leaves, a line each above them, where processors would share it.
   @usableFromInline let counts: UnsafeMutableRawPointer
   @usableFromInline let countShift: UInt64
+  /// Level 1 only: eight lines a node, of power 1 to 8; bit set = the leaf has no run of 2^power frames. Partner: the leaf's note.
+  @usableFromInline let dry: UnsafeMutablePointer<Atomic<UInt64>>
   /// Number of the first node.
   @usableFromInline let first: UInt64
   @usableFromInline let nodes: UInt64
 
   @inlinable init(
     free: UnsafeMutablePointer<Atomic<UInt64>>, partial: UnsafeMutablePointer<Atomic<UInt64>>, counts: UnsafeMutableRawPointer,
-    countShift: UInt64, first: UInt64, nodes: UInt64
+    countShift: UInt64, dry: UnsafeMutablePointer<Atomic<UInt64>>, first: UInt64, nodes: UInt64
   ) {
     unsafe self.free = free
     unsafe self.partial = partial
     unsafe self.counts = counts
     self.countShift = countShift
+    unsafe self.dry = dry
     self.first = first
     self.nodes = nodes
   }
@@ -70,9 +73,9 @@ import Synchronization
 
 /// A node's count word: how many children are free, and a note.
 ///
-/// A leaf's note is the smallest run that a search did not find there; that of a node of leaves, the smallest run of frames that
-/// it did not find in any leaf below. Nodes above have none. The note only saves looking again. It may be too strict for a
-/// moment while others free, so that a search which finds nothing looks everywhere once more; whoever frees something erases it.
+/// A leaf's note is the smallest run that a search did not find there; other nodes have none. It saves looking again, and so do the
+/// bits that it has in the node above (``FreeTreeCore/dryWord(_:power:_:)``). Who makes a note looks once more after it, and who frees
+/// something erases a note that does not hold any more, so that a note is wrong only while such a free is under way.
 @frozen @usableFromInline struct NodeState {
   @usableFromInline let rawValue: UInt16
   @inlinable init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -83,6 +86,8 @@ import Synchronization
 
   @inlinable var available: UInt16 { rawValue & NodeState.countMask }
   @inlinable var hasNote: Bool { rawValue &>> NodeState.noteShift != 0 }
+  /// log2 of the smallest run that is not there; 0 where nothing is known.
+  @inlinable var note: Int { Int(rawValue &>> NodeState.noteShift) }
   /// Whether no run of 2^`power` was found the last time one was sought.
   @inlinable func rulesOut(power: Int) -> Bool { hasNote && power >= Int(rawValue &>> NodeState.noteShift) }
 }

@@ -5,15 +5,19 @@ import MemoryUnits
 
 extension FolioZone {
   /// A folio for a request, or nil where the zone has no frames that it may give.
+  ///
+  /// - Parameter drains: whether caches are emptied first where nothing suitable is free beside them.
   borrowing func take(
-    _ order: Order, _ mobility: FrameMobility, on cpu: CPUIndex
+    _ order: Order, _ mobility: FrameMobility, drains: Bool = true, on cpu: CPUIndex
   ) throws(FolioError) -> Folio? {
     while true {
       let before = tally.endedChanges
       if let folio = try takeInside(order, mobility, on: cpu) { return folio }
-      // What is left lies in other processors' caches, or these keep its neighbours from coalescing.
-      cache.drain()
-      if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+      if drains, cache.cachedFrames() > .zero {
+        // What is left lies in other processors' caches, or these keep its neighbours from coalescing.
+        cache.drain()
+        if let folio = try takeInside(order, mobility, on: cpu) { return folio }
+      }
       // A pageblock that changed hands meanwhile may have been looked for where it was not yet, or not any more.
       guard tally.begunChanges != before else { break }
     }

@@ -40,6 +40,26 @@ extension ZoneSet {
     throw .exhausted(wanted: order.frames, largestFree: largest)
   }
 
+  /// Hands out a folio that is free as things are: caches stay as they are, and nothing is told where there is none. For who asks
+  /// often, and can do with less.
+  ///
+  /// - Returns: nil where no zone may give a block of the order.
+  /// - Throws: `.aboveTopOrder` by policy.
+  /// - Complexity: O(zones) searches. Linux: `__GFP_NORETRY | __GFP_NOWARN`.
+  public borrowing func allocateIfFree(
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex
+  ) throws(FolioError) -> Folio? {
+    guard order <= topOrder else { throw .aboveTopOrder(order, top: topOrder) }
+    if order == Order(0) {
+      for index in list(for: request) where accepts(index, request) {
+        if let folio = try self[index].takeCached(request.mobility, on: cpu) { return folio }
+        break
+      }
+    }
+    if let folio = try take(order, request, on: cpu, isFirstTry: true, drains: false) { return folio }
+    return try take(order, request, on: cpu, isFirstTry: false, drains: false)
+  }
+
   /// The zones that may serve a request, in the order in which it tries them.
   public func zones(for request: FrameRequest) -> [ZoneIndex] {
     list(for: request).filter { accepts($0, request) }
@@ -47,7 +67,7 @@ extension ZoneSet {
 
   /// A folio from the first zone of the list that stays above its low mark, or, later, above what the urgency allows.
   private borrowing func take(
-    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex, isFirstTry: Bool
+    _ order: Order, _ request: FrameRequest, on cpu: CPUIndex, isFirstTry: Bool, drains: Bool = true
   ) throws(FolioError) -> Folio? {
     for index in list(for: request) where accepts(index, request) {
       let marks = self[index].watermarks
@@ -57,7 +77,7 @@ extension ZoneSet {
           isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
           reserve: reserve)
       else { continue }
-      if let folio = try self[index].take(order, request.mobility, on: cpu) { return folio }
+      if let folio = try self[index].take(order, request.mobility, drains: drains, on: cpu) { return folio }
     }
     return nil
   }
@@ -73,10 +93,10 @@ extension ZoneSet {
   }
 
   private func accepts(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
-    let zone = descriptions[Int(index.rawValue)]
     // One that waits for its first memory.
     if late != nil, self[index].managed == .zero { return false }
-    return request.accepts(zone.kind) && (!request.isNodeFixed || zone.node == request.node)
+    return request.accepts(descriptions[Int(index.rawValue)].kind)
+      && (!request.isNodeFixed || descriptions[Int(index.rawValue)].node == request.node)
   }
 
   /// All zones in the order in which such requests try them; a node without memory has the first node's.
