@@ -100,7 +100,7 @@ if !isEmbedded {
       name: "MegalithBench",
       dependencies: [
         "MemoryUnits", "PhysicalLayout", "FrameMap", "FrameAllocator", "FrameContents", "Mobility", "HugePools", "AddressSpaces",
-        "Hotplug", "HostArena", "Megalith", "CBaselines",
+        "Hotplug", "HostArena", "Megalith", "Lab", "CBaselines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: common + [.unsafeFlags(["-Xllvm", "-x86-branches-within-32B-boundaries"])]),

@@ -11,7 +11,7 @@ struct Bench: ParsableCommand {
       rounds and the best one. The two sides take turns within a round. Without a subcommand all run, one after the other; \
       several subcommands, as in 'megalith-bench gup fault fork', make one table.
       """,
-    subcommands: suites + [SuccessTable.self])
+    subcommands: suites + [SuccessTable.self, LabBench.self])
 
   /// In the order of the table.
   static let suites: [any Suite.Type] = [

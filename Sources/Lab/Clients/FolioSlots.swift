@@ -1,0 +1,177 @@
+import FrameAllocator
+import FrameMap
+import MemoryUnits
+
+/// Where a client's folios are: a slot each, by a number that stays while the folio moves.
+///
+/// A slot is in one list: of the tick at which its folio dies, or of folios that stay, oldest first. One that lost its folio out of
+/// turn stays in its list until the list comes to it.
+///
+/// **Threads.** One. **Memory.** 16 bytes a folio, in memory of its own: an array inside a class costs a multiple of a folio's
+/// allocation for each look at it (`megalith-bench lab`).
+final class FolioSlots {
+  private struct Slot {
+    /// The head's number, with the order above it; ``empty`` without a folio.
+    var entry: UInt64
+    var link: UInt32
+    var due: UInt32
+  }
+
+  private static let empty = UInt64.max
+  private static let orderShift: UInt64 = 56
+  private static let headMask: UInt64 = 1 << 56 - 1
+
+  // Of `capacity` slots, of which the first `used` are initialised. Nobody else has the pointer, and every index is checked against
+  // `used` where it comes from outside.
+  private var slots: UnsafeMutablePointer<Slot>
+  private var capacity: UInt32
+  private var used: UInt32 = 0
+  private var firstUnused = TimeWheel.none
+  private var oldest = TimeWheel.none
+  private var newest = TimeWheel.none
+  private var wheel = TimeWheel()
+
+  private(set) var count = FolioTally.zero
+  private(set) var frames = FrameCount.zero
+
+  init() {
+    capacity = 64
+    slots = UnsafeMutablePointer.allocate(capacity: 64)
+  }
+
+  deinit { slots.deallocate() }
+
+  /// Takes a folio in. - Returns: its slot.
+  func insert(_ place: FolioPlace, livingFor ticks: UInt32?) -> UInt32 {
+    let slot = unusedSlot()
+    let entry = place.head.rawValue | UInt64(place.order.rawValue) << Self.orderShift
+    if let ticks {
+      let due = wheel.now &+ ticks
+      let next = wheel.insert(slot, due: due)
+      slots[Int(slot)] = Slot(entry: entry, link: next, due: due)
+    } else {
+      slots[Int(slot)] = Slot(entry: entry, link: TimeWheel.none, due: 0)
+      if newest == TimeWheel.none { oldest = slot } else { slots[Int(newest)].link = slot }
+      newest = slot
+    }
+    count += FolioTally(1)
+    frames += place.order.frames
+    return slot
+  }
+
+  /// Where the folio of a slot is; nil for one that has none.
+  func place(_ slot: UInt32) -> FolioPlace? {
+    guard slot < used, slots[Int(slot)].entry != Self.empty else { return nil }
+    return place(of: slots[Int(slot)])
+  }
+
+  private func place(of slot: Slot) -> FolioPlace {
+    FolioPlace(head: FrameNumber(slot.entry & Self.headMask), order: Order(UInt8(slot.entry >> Self.orderShift)))
+  }
+
+  /// A folio has moved.
+  func move(_ slot: UInt32, to head: FrameNumber) {
+    precondition(slot < used && slots[Int(slot)].entry != Self.empty, "a folio moved that its client does not have")
+    slots[Int(slot)].entry = slots[Int(slot)].entry & ~Self.headMask | head.rawValue
+  }
+
+  /// A folio has gone, out of turn.
+  @discardableResult func remove(_ slot: UInt32) -> FolioPlace {
+    guard let place = place(slot) else { preconditionFailure("a folio went that its client does not have") }
+    slots[Int(slot)].entry = Self.empty
+    forget(place)
+    return place
+  }
+
+  private func forget(_ place: FolioPlace) {
+    count -= FolioTally(1)
+    frames -= place.order.frames
+  }
+
+  /// Takes the oldest out of those that stay.
+  func popOldest() -> FolioPlace? {
+    while oldest != TimeWheel.none {
+      let slot = oldest
+      let content = slots[Int(slot)]
+      oldest = content.link
+      if oldest == TimeWheel.none { newest = TimeWheel.none }
+      putBack(slot)
+      guard content.entry != Self.empty else { continue }
+      let place = place(of: content)
+      forget(place)
+      return place
+    }
+    return nil
+  }
+
+  /// A tick goes by: `body` gets the folios that die.
+  func advance(_ body: (FolioPlace) -> Void) {
+    var slot = wheel.advance { wheel, first in
+      var slot = first
+      while slot != TimeWheel.none {
+        let next = slots[Int(slot)].link
+        slots[Int(slot)].link = wheel.insert(slot, due: slots[Int(slot)].due)
+        slot = next
+      }
+    }
+    while slot != TimeWheel.none {
+      let content = slots[Int(slot)]
+      putBack(slot)
+      if content.entry != Self.empty {
+        let place = place(of: content)
+        forget(place)
+        body(place)
+      }
+      slot = content.link
+    }
+  }
+
+  /// Every folio with its slot, in the order of the slots.
+  func forEach(_ body: (UInt32, FolioPlace) -> Void) {
+    for slot in 0..<used {
+      let content = slots[Int(slot)]
+      if content.entry != Self.empty { body(slot, place(of: content)) }
+    }
+  }
+
+  /// The slots of those that stay, oldest first.
+  func staying() -> [UInt32] {
+    var list: [UInt32] = []
+    var slot = oldest
+    while slot != TimeWheel.none {
+      if slots[Int(slot)].entry != Self.empty { list.append(slot) }
+      slot = slots[Int(slot)].link
+    }
+    return list
+  }
+
+  private func unusedSlot() -> UInt32 {
+    if firstUnused != TimeWheel.none {
+      let slot = firstUnused
+      firstUnused = slots[Int(slot)].link
+      return slot
+    }
+    if used == capacity {
+      precondition(capacity < 1 << 31, "a client holds too many folios")
+      let larger = UnsafeMutablePointer<Slot>.allocate(capacity: Int(capacity) * 2)
+      larger.moveInitialize(from: slots, count: Int(used))
+      slots.deallocate()
+      slots = larger
+      capacity *= 2
+    }
+    slots.advanced(by: Int(used)).initialize(to: Slot(entry: Self.empty, link: TimeWheel.none, due: 0))
+    used += 1
+    return used - 1
+  }
+
+  private func putBack(_ slot: UInt32) {
+    slots[Int(slot)] = Slot(entry: Self.empty, link: firstUnused, due: 0)
+    firstUnused = slot
+  }
+}
+
+/// An amount of folios.
+struct FolioTally: Amount {
+  let rawValue: UInt64
+  var description: String { String(rawValue) }
+}

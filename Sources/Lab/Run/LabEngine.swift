@@ -1,0 +1,163 @@
+import AddressSpaces
+import FrameAllocator
+import FrameMap
+import HostArena
+import Megalith
+import MemoryUnits
+import Mobility
+import PhysicalLayout
+
+/// A machine with clients at work on it, tick by tick.
+///
+/// **Threads.** One. Everything that happens hangs on the scenario and its seed alone.
+final class LabEngine {
+  let lab: LabMachine
+  let spec: MachineSpec
+  let seed: UInt64
+  let tick: Seconds
+  let shift: PageShift
+  private(set) var clients: [Client] = []
+  private(set) var owner: ClientTable
+  let tally = MoveTally()
+  /// Ticks since the beginning.
+  private(set) var now: UInt64 = 0
+  private(set) var drivers: [String: Driver] = [:]
+  /// Folios allocated and freed, whoever did so.
+  var operations: UInt64 = 0
+  /// Requests that were not served at all.
+  var failures: UInt64 = 0
+  /// What has been asked for as huge pages in passing, and had.
+  var hugeAsked: UInt64 = 0
+  var hugeHad: UInt64 = 0
+  /// Where the next compaction of each zone begins.
+  var compactionPlaces: [FrameNumber?]
+  /// Failed compactions to wait through, and how many of these have passed. Linux: `compact_defer_shift`.
+  var deferrals: (shift: UInt32, passed: UInt32) = (0, 0)
+  /// Shares of caches when something is dropped.
+  var dropTurn = 0
+  var spaces: [String: SpaceHolder] = [:]
+  var added: [AddedMemory] = []
+  private let cpuCount: UInt64
+  private var cpuTurn: UInt64 = 0
+
+  init(_ lab: consuming LabMachine, _ spec: MachineSpec, seed: UInt64, tick: Seconds) {
+    self.spec = spec
+    self.seed = seed
+    self.tick = tick
+    shift = lab.machine.layout.architecture.baseShift
+    cpuCount = UInt64(max(spec.processors, 1))
+    owner = ClientTable(clients: [], tally: tally, base: lab.base, table: lab.machine.zones.table)
+    compactionPlaces = lab.machine.zones.indices.map { _ in nil }
+    self.lab = lab
+  }
+
+  /// Time since the beginning.
+  var time: Seconds { Seconds(now * tick.rawValue) }
+
+  /// Takes another client in.
+  @discardableResult func add(_ name: String, _ flow: Flow) -> Client {
+    let client = Client(name, flow, number: UInt32(clients.count), seed: seed, shift: shift)
+    clients.append(client)
+    owner = ClientTable(clients: clients, tally: tally, base: lab.base, table: lab.machine.zones.table)
+    return client
+  }
+
+  func client(_ name: String) -> Client? { clients.first { $0.name == name } }
+
+  func add(_ driver: some Driver, named name: String) { drivers[name] = driver }
+
+  /// In whose name the next piece of work is done.
+  func nextCPU() -> CPUIndex {
+    cpuTurn = (cpuTurn + 1) % cpuCount
+    return CPUIndex(UInt32(cpuTurn))
+  }
+
+  var context: MigrationContext<ClientTable, HostMover> { lab.machine.migration(of: owner) }
+
+  /// A tick goes by.
+  func advance() {
+    now += 1
+    for client in clients where client.slots.count > .zero || client.isRunning {
+      let cpu = nextCPU()
+      client.slots.advance { place in release(place, on: cpu) }
+    }
+    for name in drivers.keys.sorted() { drivers[name]?.advance(self) }
+    feed()
+    balance()
+  }
+
+  /// Lets the running clients allocate what is due, in small pieces by turns, as processes would.
+  private func feed() {
+    var open: [Client] = []
+    for client in clients where client.isRunning {
+      client.age += 1
+      client.owed += due(client)
+      if client.owed > 0 { open.append(client) }
+    }
+    while !open.isEmpty {
+      open.removeAll { client in
+        let cpu = nextCPU()
+        for _ in 0..<16 {
+          let order = client.pickOrder()
+          let bytes = order.frames.bytes(shift)
+          guard bytes.rawValue <= client.owed else { return true }
+          guard let got = allocate(order, for: client, on: cpu) else {
+            client.owed = 0
+            return true
+          }
+          client.owed -= min(client.owed, got.order.frames.bytes(shift).rawValue)
+        }
+        return false
+      }
+    }
+  }
+
+  /// Bytes that become due in a tick.
+  private func due(_ client: Client) -> UInt64 {
+    let flow = client.flow
+    let held = client.slots.frames.bytes(shift).rawValue
+    let limit = flow.figures.limit?.rawValue ?? UInt64.max
+    if let (name, share) = flow.follows {
+      let followed = clients.reduce(UInt64(0)) { $1.name == name ? $0 + $1.slots.frames.bytes(shift).rawValue : $0 }
+      let wanted = min(followed / 4096 * share, limit)
+      return wanted > held + client.owed ? wanted - held - client.owed : 0
+    }
+    guard held + client.owed < limit else { return 0 }
+    let isFilling = flow.fill.map { client.age * tick.rawValue <= $0.time.rawValue } ?? false
+    let rate = isFilling ? flow.fill?.rate ?? .zero : flow.figures.rate
+    return min(rate.rawValue * tick.rawValue, limit - held - client.owed)
+  }
+
+  /// Gives a folio back.
+  func release(_ place: FolioPlace, on cpu: CPUIndex) {
+    operations += 1
+    do throws(FolioError) {
+      try lab.machine.zones.free(at: place.head, order: place.order, on: cpu)
+    } catch {
+      preconditionFailure("a client's folio at \(place.head) is not there: \(error)")
+    }
+  }
+}
+
+/// What has more to do at a tick than to allocate at a rate.
+protocol Driver: AnyObject {
+  func start(_ engine: LabEngine)
+  func advance(_ engine: LabEngine)
+  /// Gives up what it keeps beside its clients' folios.
+  func stop(_ engine: LabEngine)
+}
+
+extension LabEngine {
+  /// Frees all that clients and processes hold, and has the machine recount itself. Traps where it contradicts itself.
+  func finish() {
+    for name in drivers.keys.sorted() { drivers[name]?.stop(self) }
+    for name in spaces.keys.sorted() { end(name, on: CPUIndex(0)) }
+    for client in clients {
+      var list: [UInt32] = []
+      client.slots.forEach { slot, _ in list.append(slot) }
+      for slot in list { release(client.slots.remove(slot), on: CPUIndex(0)) }
+    }
+    lab.machine.zones.drain()
+    do { try lab.machine.checkInvariants() } catch { preconditionFailure("the machine contradicts itself: \(error)") }
+  }
+}

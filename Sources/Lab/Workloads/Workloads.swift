@@ -1,0 +1,148 @@
+import FrameMap
+import MemoryUnits
+import PhysicalLayout
+
+// The figures of the workloads. What was fitted, and to what, is in Docs/Workloads.md.
+
+extension LabEngine {
+  /// Bytes of memory that the machine's zones have.
+  var memory: ByteCount {
+    lab.machine.zones.indices.reduce(FrameCount.zero) { $0 + lab.machine.zones[$1].managed }.bytes(shift)
+  }
+
+  /// Adds the clients of a workload, under its name and a slash.
+  func install(_ workload: WorkloadSpec, named name: String) {
+    switch workload.kind {
+    case .server: installServer(workload, name)
+    case .network: installNetwork(workload, name)
+    case .streaming: installStreaming(workload, name)
+    case .forks: add(ForkDriver(self, workload, name), named: name)
+    case .guests: add(GuestDriver(self, workload, name), named: name)
+    case .pins: installPins(workload, name)
+    case .build: add(BuildDriver(self, workload, name), named: name)
+    }
+  }
+
+  /// A share of the memory, in ten-thousandths, at the workload's load.
+  func share(_ tenThousandths: UInt64, _ workload: WorkloadSpec) -> ByteCount {
+    ByteCount(rawValue: memory.rawValue / 10_000 * tenThousandths / 100 * workload.load.rawValue)
+  }
+
+  /// Sizes in frames of the base page, by weight.
+  func sizes(_ list: [(frames: UInt64, weight: UInt32)]) -> [WeightedSize] {
+    list.map {
+      WeightedSize(PageSize(shift: PageShift(shift.rawValue + UInt8($0.frames.trailingZeroBitCount))), weight: $0.weight)
+    }
+  }
+
+  func flow(
+    _ mobility: FrameMobility, _ list: [(frames: UInt64, weight: UInt32)], limit: ByteCount, fillsIn: Seconds, rate: ByteCount,
+    _ lifetime: Lifetime, isCache: Bool = false, node: NodeID
+  ) -> Flow {
+    var figures = ClientFigures(sizes: sizes(list))
+    figures.mobility = mobility
+    figures.limit = limit
+    figures.lifetime = lifetime
+    figures.isCache = isCache
+    figures.node = node
+    figures.rate = rate
+    var flow = Flow(figures)
+    if fillsIn > .zero { flow.fill = (ByteCount(rawValue: max(limit.rawValue / fillsIn.rawValue, rate.rawValue)), fillsIn) }
+    flow.isLight = true
+    return flow
+  }
+
+  private func installServer(_ workload: WorkloadSpec, _ name: String) {
+    let node = workload.node
+    // Files: read in as fast as disks give, until memory is full, then a steady stream.
+    add(
+      name + "/files",
+      flow(
+        .movable, cacheSizes([(1, 8), (4, 4), (8, 2), (16, 2), (32, 4)]), limit: memory, fillsIn: Seconds(1500),
+        rate: ByteCount(rawValue: share(25, workload).rawValue / 60), .forever, isCache: true, node: node))
+    // Processes: services stay, jobs come and go.
+    add(
+      name + "/services",
+      flow(
+        .movable, [(512, 1), (16, 8), (4, 8), (1, 24)], limit: share(2000, workload), fillsIn: Seconds(1200), rate: .zero,
+        .forever,
+        node: node))
+    let jobs = share(1000, workload)
+    add(
+      name + "/jobs",
+      flow(
+        .movable, [(512, 1), (16, 8), (4, 8), (1, 24)], limit: jobs, fillsIn: .zero,
+        rate: ByteCount(rawValue: jobs.rawValue / 1800),
+        .exponential(mean: Seconds(1800)), node: node))
+    for part in ["/services", "/jobs"] {
+      var tables = flow(
+        .unmovable, [(1, 1)], limit: share(60, workload), fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(3600)),
+        node: node)
+      tables.follows = (name + part, 10)
+      add(name + part + "' page tables", tables)
+    }
+    // File names and inodes: a start reads very many, of which few are needed for long, some in every page.
+    let inodes = share(Self.slabPeak, workload)
+    add(
+      name + "/dentries and inodes",
+      flow(
+        .reclaimable, [(1, 2), (2, 1), (4, 2), (8, 3)], limit: inodes, fillsIn: Seconds(1500),
+        rate: ByteCount(rawValue: share(200, workload).rawValue / 700), .exponential(mean: Seconds(700)), node: node))
+    add(
+      name + "/kernel objects",
+      flow(
+        .unmovable, [(1, 4), (2, 2), (4, 1), (8, 1)], limit: share(90, workload), fillsIn: Seconds(2400),
+        rate: ByteCount(rawValue: share(90, workload).rawValue / 600),
+        .pareto(least: Seconds(30), hundredths: 105, most: Seconds(30 * 86_400)),
+        node: node))
+    add(
+      name + "/network buffers",
+      flow(
+        .unmovable, [(1, 6), (8, 1)], limit: share(80, workload), fillsIn: .zero,
+        rate: ByteCount(rawValue: share(80, workload).rawValue / 60),
+        .pareto(least: Seconds(2), hundredths: 120, most: Seconds(86_400)), node: node))
+  }
+
+  /// What a server's file names and inodes take for a moment while it starts, in ten-thousandths of its memory.
+  private static let slabPeak: UInt64 = 2800
+
+  /// Leaves out folios that are larger than files may be read in.
+  private func cacheSizes(_ list: [(frames: UInt64, weight: UInt32)]) -> [(frames: UInt64, weight: UInt32)] {
+    guard let largest = spec.policy.largestCacheFolio else { return list }
+    let frames = FrameCount(largest.bytes, shift, rounded: .down).rawValue
+    let kept = list.filter { $0.frames <= frames }
+    return kept.isEmpty ? [(1, 1)] : kept
+  }
+
+  private func installNetwork(_ workload: WorkloadSpec, _ name: String) {
+    let limit = workload.amount ?? share(200, workload)
+    add(
+      name + "/rings",
+      flow(
+        .unmovable, [(1, 2), (8, 1)], limit: ByteCount(rawValue: limit.rawValue / 2), fillsIn: Seconds(10), rate: .zero, .forever,
+        node: workload.node))
+    add(
+      name + "/packets",
+      flow(
+        .unmovable, [(1, 6), (8, 1)], limit: ByteCount(rawValue: limit.rawValue / 2), fillsIn: .zero,
+        rate: ByteCount(rawValue: limit.rawValue / 8), .pareto(least: Seconds(1), hundredths: 120, most: Seconds(3600)),
+        node: workload.node))
+  }
+
+  private func installStreaming(_ workload: WorkloadSpec, _ name: String) {
+    add(
+      name + "/files",
+      flow(
+        .movable, cacheSizes([(32, 1), (64, 1)]), limit: memory, fillsIn: Seconds(1800),
+        rate: ByteCount(rawValue: share(100, workload).rawValue / 60),
+        .forever, isCache: true, node: workload.node))
+  }
+
+  private func installPins(_ workload: WorkloadSpec, _ name: String) {
+    var pinned = flow(
+      .movable, [(1, 3), (16, 1)], limit: workload.amount ?? share(200, workload), fillsIn: Seconds(1800), rate: .zero, .forever,
+      node: workload.node)
+    pinned.figures.isPinned = true
+    add(name + "/registered buffers", pinned)
+  }
+}
