@@ -41,7 +41,7 @@ indirect enum Shape: Sendable {
   }
 
   /// What several of the kind are called.
-  private var plural: String {
+  var plural: String {
     switch self {
     case .text: "texts"
     case .pattern(_, _, _, let plural): plural
