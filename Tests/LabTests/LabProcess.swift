@@ -16,11 +16,9 @@ enum LabProcess {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = [program] + arguments
     if let environment { process.environment = environment }
-    let folder = FileManager.default.temporaryDirectory.appending(path: "lab-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try LabFolder()
     // Files and not pipes: none fills up.
-    let names = ["input", "output", "errors"].map { folder.appending(path: $0) }
+    let names = ["input", "output", "errors"].map { URL(filePath: folder.path($0)) }
     try input.write(to: names[0])
     for name in names.dropFirst() { try Data().write(to: name) }
     process.standardInput = try FileHandle(forReadingFrom: names[0])

@@ -40,12 +40,7 @@ enum MachineForm {
     ],
     rules: [.atMostOne(["memory", "firmware", "capture"])]
   ) { machine, object, reading in
-    reading.facts = facts(of: machine, object, reading.facts)
-    checkMemory(machine, object, &reading)
-    if machine.room != nil, !machine.model.canChange, object.isWhole {
-      let models = MemoryModel.allCases.filter(\.canChange).map(\.description).joined(separator: ", ")
-      reading.report(object.source(of: "room"), "no memory can be added in the model \(machine.model); these can: \(models)")
-    }
+    MachineCheck(machine: machine, object: object).check(&reading)
   }
 
   static let architecture = Form<Architecture>.words(Architecture.allPresets.map { ($0.name, $0) })
@@ -128,58 +123,6 @@ enum MachineForm {
         $0.blockSize = $1
       },
     ])
-
-  private static func facts(of machine: MachineSpec, _ object: ReadObject, _ facts: Reading.Facts) -> Reading.Facts {
-    var facts = facts
-    facts.architecture = object.has("preset") && !object.good.contains("preset") ? nil : machine.architecture
-    facts.nodes =
-      switch machine.source {
-      case .memory(let nodes) where object.good.contains("memory") || !object.has("memory"): UInt32(nodes.count)
-      case .firmware: 1
-      default: nil
-      }
-    facts.hasRoom = object.has("room")
-    facts.room = object.good.contains("room") ? machine.room : nil
-    if machine.commandLine.nodeOption != nil { facts.nodes = nil }
-    return facts
-  }
-
-  private static func checkMemory(_ machine: MachineSpec, _ object: ReadObject, _ reading: inout Reading) {
-    guard case .memory(let nodes) = machine.source, let architecture = reading.facts.architecture,
-      reading.facts.nodes != nil || object.good.contains("memory")
-    else { return }
-    let source = object.source(of: "memory")
-    var total: UInt64 = 0
-    for node in nodes {
-      let (sum, overflows) = total.addingReportingOverflow(node.rawValue)
-      guard !overflows else {
-        reading.report(source, "the nodes' memory together needs more than 64 bits")
-        return
-      }
-      total = sum
-    }
-    let memory = ByteCount(total)
-    do throws(PhysicalMemory.Problem) {
-      _ = try PhysicalMemory(total: memory, nodes: nodes.count > 1 ? nodes : [], architecture: architecture)
-    } catch {
-      let most = architecture.addressLimit - PhysicalAddress(4 << 30)
-      let base = architecture.baseShift.bytes
-      reading.report(
-        source, "\(architecture.name) has no machine with \(memory) of memory",
-        allowed: "2M to \(most), in multiples of \(base) on each node")
-      return
-    }
-    let frames = FrameCount(memory, architecture.baseShift, rounded: .down)
-    let descriptors = architecture.descriptorSize * frames.rawValue
-    let isAccounted = machine.policy.memmap == .accounted
-    let needed = machine.kernel.rawValue.addingReportingOverflow(isAccounted ? descriptors.rawValue : 0)
-    guard !needed.overflow, needed.partialValue < total else {
-      let parts = isAccounted ? "\(machine.kernel) and \(descriptors) of descriptors" : machine.kernel.description
-      let key = object.has("kernel") ? "kernel" : "memory"
-      reading.report(object.source(of: key), "\(memory) of memory is too little for the kernel, which takes \(parts)")
-      return
-    }
-  }
 }
 
 extension FileValue {
