@@ -13,6 +13,7 @@ struct MachineCheck {
     let total = checkMemory(architecture, &reading)
     checkHoles(total, &reading)
     checkRoom(total, architecture, &reading)
+    checkCommandLine(architecture, &reading)
   }
 
   private func facts(_ facts: Reading.Facts) -> Reading.Facts {
@@ -63,9 +64,19 @@ struct MachineCheck {
       let parts = "\(machine.kernel)" + (isAccounted ? " and \(descriptors) of descriptors" : "")
       let key = object.has("kernel") ? "kernel" : "memory"
       reading.report(object.source(of: key), "\(memory) of memory is too little for the kernel, which takes \(parts)")
-      return nil
+      return memory
     }
     return memory
+  }
+
+  private func checkCommandLine(_ architecture: Architecture, _ reading: inout Reading) {
+    let sizes = machine.commandLine.hugePages.map(\.size) + [machine.commandLine.defaultHugePageSize]
+    for case let size? in sizes where !architecture.hugeSizes.contains(size) {
+      let allowed = architecture.hugeSizes.map(\.description).joined(separator: ", ")
+      reading.report(
+        object.source(of: "command-line"), "\(architecture.name) has no huge pages of \(size), of which the command line speaks",
+        allowed: allowed)
+    }
   }
 
   private func checkHoles(_ total: ByteCount?, _ reading: inout Reading) {

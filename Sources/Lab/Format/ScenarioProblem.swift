@@ -58,7 +58,9 @@ func suggestion(for word: String, among words: [String]) -> String? {
   var best: (word: String, distance: Int)?
   for candidate in words {
     let distance = editDistance(letters, Array(candidate.lowercased()))
-    if distance <= max(1, candidate.count / 3), distance < best?.distance ?? .max { best = (candidate, distance) }
+    if distance <= max(1, candidate.count / 3), distance < candidate.count, distance < best?.distance ?? .max {
+      best = (candidate, distance)
+    }
   }
   return best?.word
 }
