@@ -127,7 +127,8 @@ extension Form where Value == Seconds {
   /// A time above zero.
   static let time = Form(
     .pattern(
-      "^(?=.*[1-9])([0-9]+|([0-9]+[dhms])+)$", numbers: 1...Seconds.longest.rawValue, expected: "a time such as 90s, 15m, 36h or 7d",
+      "^(?=.*[1-9])([0-9]+|([0-9]+[dhms])+)$", numbers: 1...Seconds.longest.rawValue,
+      expected: "a time such as 90s, 15m, 36h or 7d",
       plural: "times")
   ) { text in
     guard let seconds = Seconds(parsing: text), seconds > .zero, seconds <= Seconds.longest else { return nil }
