@@ -77,6 +77,85 @@ struct HtmlBrowserTests {
     #expect(try JSONDecoder().decode(RunTrace.self, from: kept) == trace)
   }
 
+  private static let mebibyte: UInt64 = 1 << 20
+
+  /// Pages of machines of other shapes than most have.
+  static let oddMachines: [(String, RunTrace)] = [
+    (
+      "one cell",
+      HtmlTraces.odd(cellBytes: 2 * mebibyte, pageblockBytes: 2 * mebibyte, sizes: [2 * mebibyte], ranges: [range(0, 1)])
+    ),
+    (
+      "no gigantic size, a cut start",
+      HtmlTraces.odd(
+        cellBytes: 4 * mebibyte, pageblockBytes: 4 * mebibyte, sizes: [4 * mebibyte], ranges: [range(12 * mebibyte, 700)])
+    ),
+    (
+      "cells as large as gigantic pages",
+      HtmlTraces.odd(
+        cellBytes: 1024 * mebibyte, pageblockBytes: 2 * mebibyte, sizes: [2 * mebibyte, 1024 * mebibyte], ranges: [range(0, 3000)]
+      )
+    ),
+    (
+      "two gigantic sizes",
+      HtmlTraces.odd(
+        cellBytes: 32 * mebibyte, pageblockBytes: 32 * mebibyte, sizes: [32 * mebibyte, 512 * mebibyte, 16384 * mebibyte],
+        ranges: [range(1 << 30, 900), range(1 << 36, 2000, node: 1)])
+    ),
+    (
+      "nodes that take turns within a range",
+      HtmlTraces.odd(
+        cellBytes: 2 * mebibyte, pageblockBytes: 2 * mebibyte, sizes: [2 * mebibyte, 1024 * mebibyte],
+        ranges: (0..<40).map { range(UInt64($0) * 200 * mebibyte, 100, node: UInt32($0 % 2)) })
+    ),
+  ]
+
+  private static func range(_ start: UInt64, _ cells: UInt64, node: UInt32 = 0) -> RunTrace.Range {
+    RunTrace.Range(start: start, cells: cells, node: node, zone: "Normal")
+  }
+
+  @Test func oddMachinesHavePagesToo() throws {
+    let folder = try TemporaryFolder(), browser = try browser()
+    for (name, trace) in Self.oddMachines {
+      try folder.write("odd.html", HTMLReport(trace).text)
+      try browser.open("\(folder.path)/odd.html")
+      try browser.evaluate("document.getElementById('map').focus()")
+      try browser.press("ArrowRight", code: 39)
+      let crumbs = "[...document.querySelectorAll('#crumbs li')].map(e => e.textContent).join(' / ')"
+      var trail: [String] = []
+      for _ in 0..<4 {
+        try browser.press("Enter", code: 13, text: "\r")
+        trail.append(try browser.text(crumbs))
+      }
+      try browser.press("ArrowRight", code: 39)
+      try browser.press("ArrowDown", code: 40)
+      let words = try browser.text("document.getElementById('where').textContent")
+      #expect(words.contains("[0x") && words.contains("Node"), "\(name): \(words)")
+      #expect(trail.last?.contains("[0x") == true, "\(name): \(trail)")
+      #expect(browser.troubles == [], "\(name)")
+      #expect(TerminalReport(trace).text.contains("Memory at 0s"))
+    }
+  }
+
+  /// Where motion is welcome, the map glides to the same place.
+  @Test func theMapGlides() throws {
+    let folder = try TemporaryFolder(), browser = try browser()
+    try browser.setMedia(isCalm: false)
+    try folder.write("report.html", HTMLReport(HtmlTraces.fragmenting(gibibytes: 8, maps: 2)).text)
+    try browser.open("\(folder.path)/report.html")
+    try browser.evaluate("document.getElementById('map').focus()")
+    try browser.press("ArrowRight", code: 39)
+    let depth = "document.querySelectorAll('#crumbs li').length"
+    for expected in [3.0, 4] {
+      try browser.press("Enter", code: 13, text: "\r")
+      for _ in 0..<60 where try browser.number(depth) != expected { try browser.settle() }
+      #expect(try browser.number(depth) == expected)
+      try browser.evaluate("new Promise(done => setTimeout(done, 400))")
+      #expect(try browser.number(depth) == expected)
+    }
+    #expect(browser.troubles == [])
+  }
+
   /// Nothing is wider than a phone, and no page without maps or counters complains.
   @Test func smallAndEmpty() throws {
     let folder = try TemporaryFolder(), browser = try browser()

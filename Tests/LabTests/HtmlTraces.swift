@@ -107,6 +107,22 @@ enum HtmlTraces {
       scenario: "fragmenting", story: "", lesson: "", seed: 1, machine: fragmenting(gibibytes: 4, maps: 1).machine)
   }
 
+  /// A machine of one map, whose cells take turns in what they hold.
+  static func odd(cellBytes: UInt64, pageblockBytes: UInt64, sizes: [UInt64], ranges: [RunTrace.Range]) -> RunTrace {
+    let amount = ranges.reduce(0) { $0 + $1.cells }
+    var trace = empty()
+    trace.machine = RunTrace.MachineFacts(
+      architecture: "odd", model: "sparse", memoryBytes: amount * cellBytes, baseBytes: 4096, pageblockBytes: pageblockBytes,
+      cellBytes: cellBytes, ranges: ranges, sizes: sizes, policies: [])
+    trace.owners = [RunTrace.Owner(name: "free", kind: .free), RunTrace.Owner(name: "slab", kind: .unmovable)]
+    trace.states = [
+      RunTrace.MapState(owner: 0, free: 255, movable: 0, unmovable: 0),
+      RunTrace.MapState(owner: 1, free: 200, movable: 0, unmovable: 55),
+    ]
+    trace.maps = [RunTrace.MapFrame(time: 0, label: nil, cells: (0..<UInt32(amount)).flatMap { [$0 % 7 == 3 ? 1 : 0, 1] })]
+    return trace
+  }
+
   /// Text in every place that a scenario has a say in, none of which may become part of the page.
   static func hostile() -> RunTrace {
     let attack = "</script><script>window.broken = 1</script><img src=x onerror=\"window.broken = 2\">' \" & <!-- \u{2028} \\"

@@ -80,9 +80,10 @@ extension PageScript {
     }
     const goHome = () => glide(0, 0, 1);
     function goNearer(slot) {
-      const deep = depth();
+      // On a machine of few ranges these fill the view from the start.
+      const tile = itemBox(tiles[Math.floor(slot / perTile)].item), isTileNearer = depth() < 2 && fit(tile) * 0.9 > eye.scale * 1.05;
       select(slot);
-      glideTo(deep < 2 ? itemBox(tiles[Math.floor(slot / perTile)].item) : blockBox(slot, 0));
+      glideTo(isTileNearer ? tile : blockBox(slot, 0));
     }
     function goBack() {
       const deep = depth(), slot = slotInView();
