@@ -3,18 +3,18 @@ extension PageScript {
   /// each other differ in lightness, and close by in pattern too.
   static let colours = #"""
     const kinds = {
-      free: ["free", [226, 231, 237], [43, 50, 59], ""],
-      cache: ["file cache", [158, 208, 242], [44, 92, 128], ""],
-      movable: ["movable", [66, 140, 206], [70, 140, 210], ""],
-      reclaimable: ["reclaimable", [240, 200, 60], [233, 196, 80], "dots"],
-      unmovable: ["unmovable", [186, 36, 22], [240, 92, 68], "rising"],
-      pinned: ["pinned", [112, 22, 98], [226, 140, 214], "cross"],
-      pageTable: ["page tables", [224, 122, 10], [255, 160, 60], "lines"],
-      pool: ["pool", [16, 124, 92], [40, 178, 134], ""],
-      reserved: ["reserved", [72, 72, 76], [168, 168, 174], ""],
-      memmap: ["descriptors", [136, 124, 108], [124, 112, 96], "bars"],
-      offline: ["offline", [196, 188, 212], [78, 72, 98], "falling"],
-      hole: ["no memory", [245, 246, 248], [30, 35, 41], ""],
+      free: ["free", [208, 215, 225], [50, 58, 69], ""],
+      cache: ["file cache", [146, 202, 240], [44, 98, 140], ""],
+      movable: ["movable", [52, 124, 196], [70, 136, 208], ""],
+      reclaimable: ["reclaimable", [244, 206, 70], [250, 230, 130], "dots"],
+      unmovable: ["unmovable", [196, 40, 20], [240, 84, 60], "rising"],
+      pinned: ["pinned", [112, 22, 98], [250, 176, 236], "cross"],
+      pageTable: ["page tables", [224, 122, 10], [222, 128, 24], "lines"],
+      pool: ["pool", [0, 152, 100], [20, 196, 130], ""],
+      reserved: ["reserved", [34, 34, 38], [172, 184, 190], ""],
+      memmap: ["descriptors", [98, 82, 64], [134, 108, 76], "bars"],
+      offline: ["offline", [160, 148, 182], [98, 88, 84], "falling"],
+      hole: ["no memory", [250, 251, 252], [22, 26, 31], ""],
     };
     const darkness = matchMedia("(prefers-color-scheme: dark)");
     let isDark = darkness.matches;
