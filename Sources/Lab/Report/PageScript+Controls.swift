@@ -49,8 +49,15 @@ extension PageScript {
     // The trail: the whole machine, a node, a range, a pageblock.
     function slotInView() {
       if (cursor !== null && isSeen(onScreen(blockBox(cursor, 0)))) return cursor;
-      const found = findAt(eye.x + size.width / eye.scale / 2, eye.y + size.height / eye.scale / 2);
-      return found && found.slot !== undefined ? found.slot : null;
+      // From the middle outwards, since a gap may be there.
+      const parts = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9];
+      for (const down of parts) {
+        for (const across of parts) {
+          const found = foundAt({ x: size.width * across, y: size.height * down });
+          if (found && found.slot !== undefined) return found.slot;
+        }
+      }
+      return null;
     }
     function depth() {
       const slot = slotInView();
@@ -173,9 +180,11 @@ extension PageScript {
     }
     function watchKeys() {
       const step = by => {
-        const unit = 4 ** drawnLevel();
-        let slot = cursor === null ? slotInView() ?? pieces[0].slot : cursor + by * unit;
-        for (let tries = 0; tries < slotCount / unit && slot >= 0 && slot < slotCount && openMap(shown).levels[drawnLevel()][Math.floor(slot / unit)] === 0; tries++) slot += Math.sign(by) * unit;
+        const level = drawnLevel(), unit = 4 ** level, blocks = openMap(shown).levels[level];
+        const isHole = slot => slot >= 0 && slot < slotCount && blocks[Math.floor(slot / unit)] === 0;
+        let slot = cursor === null ? slotInView() : cursor + by * unit;
+        if (slot === null || cursor === null && isHole(slot)) slot = pieces[0].slot;
+        while (by !== 0 && isHole(slot)) slot += Math.sign(by) * unit;
         if (slot < 0 || slot >= slotCount) return;
         select(slot);
         const box = onScreen(blockBox(slot, 0));
