@@ -73,6 +73,11 @@ struct HtmlTrial {
     let tally = try browser.text("document.getElementById('ranges').textContent")
     expect(
       tally == "Ranges of 1 GiB: 2 with nothing unmovable (outlined), 24 blocked, 5 in pools, 5 cut short", "the tally: \(tally)")
+    // The script and the page's own table write numbers by the same rules; the trace has its series in the charts' order.
+    let inCharts = try browser.text("[...document.querySelectorAll('.chart .value')].map(e => e.textContent).join('; ')")
+    let inTable = try browser.text(
+      "[...document.querySelectorAll('#counters details tbody td:last-child')].map(e => e.textContent).join('; ')")
+    expect(inCharts == inTable && !inTable.isEmpty, "values in charts and in the table: \(inCharts) and \(inTable)")
     let nameless =
       "[...document.querySelectorAll('button, input, canvas[tabindex], nav')].filter(e => !(e.textContent.trim() || "
       + "e.getAttribute('aria-label') || e.closest('label'))).length"
