@@ -40,7 +40,7 @@ extension FreeTreeCore {
     if power > 0 {
       for word in 0..<8 where hasRun(view, power, around: word) { throw .note(start: start, power: power) }
     }
-    guard top > 0 else { return }
+    guard top > 0, unsafe levels[1].dry != nil else { return }
     let slot = view.node.slotInParent
     for number in 1...8 {
       let isDry = dryWord(view.node.parent, power: number, slot >> 6) >> UInt64(slot & 63) & 1 != 0

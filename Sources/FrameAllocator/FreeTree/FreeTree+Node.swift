@@ -205,23 +205,24 @@ extension FreeTreeCore {
 
   /// Of the 64 leaves of `word` of a node of leaves: those that have no run of 2^`power` frames, so far as was noted.
   @inlinable func dryWord(_ node: TreeNode, power: Int, _ word: Int) -> UInt64 {
-    guard power > 0 else { return 0 }
     let level = unsafe levels[1]
+    guard power > 0, let dry = unsafe level.dry else { return 0 }
     let line = Int(truncatingIfNeeded: node.number &- level.first) &* 8 &+ power &- 1
     // Eight lines a node were laid out, and powers run from 1 to 8.
-    return unsafe level.dry[line &* 8 &+ word].load(ordering: .sequentiallyConsistent)
+    return unsafe dry[line &* 8 &+ word].load(ordering: .sequentiallyConsistent)
   }
 
   /// Says of a leaf that it has no run of 2^`power` frames or more, and that it may have shorter ones.
   @usableFromInline func setDry(_ leaf: TreeNode, from power: Int) {
     let level = unsafe levels[1]
+    guard let dry = unsafe level.dry else { return }
     let slot = leaf.slotInParent
     let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: slot & 63)
     let node = Int(truncatingIfNeeded: leaf.parent.number &- level.first)
     for number in 1...8 {
       // As in `dryWord`.
       let place = (node &* 8 &+ number &- 1) &* 8 &+ slot &>> 6
-      let isSet = unsafe level.dry[place].load(ordering: .sequentiallyConsistent) & bit != 0
+      let isSet = unsafe dry[place].load(ordering: .sequentiallyConsistent) & bit != 0
       guard isSet != (number >= power) else { continue }
       if number >= power {
         unsafe _ = level.dry[place].bitwiseOr(bit, ordering: .sequentiallyConsistent)

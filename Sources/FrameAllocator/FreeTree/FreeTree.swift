@@ -68,8 +68,8 @@ public typealias FreeTree = FreeTreeCore<Unobserved>
       unsafe place += room * 64
       let partial = level == 0 ? unsafe free : unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: room * 8)
       if level > 0 { unsafe place += room * 64 }
-      let dry = level == 1 ? unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: room * 64) : unsafe free
-      if level == 1 { unsafe place += room * Int(TreeShape.dryBytes) }
+      let dry = level == 1 && shape.hasDry ? unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: room * 64) : nil
+      if unsafe dry != nil { unsafe place += room * Int(TreeShape.dryBytes) }
       unsafe (levels + level).initialize(
         to: TreeLevel(
           free: free, partial: partial, counts: counts, countShift: level == 0 ? 1 : 6, dry: dry, first: first,
@@ -140,12 +140,14 @@ struct TreeShape {
   }
   /// Of a node of leaves: a line for each power from 1 to 8.
   static var dryBytes: UInt64 { 8 * 64 }
+  /// A zone of few leaves does without: its leaves' counts are a line or two.
+  var hasDry: Bool { frames >= 1 << 17 }
   func countBytes(_ level: Int) -> UInt64 { level == 0 ? (nodes(0) * 2 + 63) & ~63 : nodes(level) * 64 }
 
   var bytes: ByteCount {
     var sum = Self.headerBytes
     for level in 0...top {
-      sum += countBytes(level) + nodes(level) * (level == 0 ? 64 : level == 1 ? 128 + Self.dryBytes : 128)
+      sum += countBytes(level) + nodes(level) * (level == 0 ? 64 : level == 1 && hasDry ? 128 + Self.dryBytes : 128)
     }
     return ByteCount(rawValue: sum)
   }

@@ -41,15 +41,16 @@ import Synchronization
   /// The nodes' counts of free children: packed for leaves, a line each above them, where processors would share it.
   @usableFromInline let counts: UnsafeMutableRawPointer
   @usableFromInline let countShift: UInt64
-  /// Level 1 only: eight lines a node, of power 1 to 8; bit set = the leaf has no run of 2^power frames. Partner: the leaf's note.
-  @usableFromInline let dry: UnsafeMutablePointer<Atomic<UInt64>>
+  /// Level 1 of larger zones only: eight lines a node, of power 1 to 8; bit set = the leaf has no run of 2^power frames. Partner: the
+  /// leaf's note.
+  @usableFromInline let dry: UnsafeMutablePointer<Atomic<UInt64>>?
   /// Number of the first node.
   @usableFromInline let first: UInt64
   @usableFromInline let nodes: UInt64
 
   @inlinable init(
     free: UnsafeMutablePointer<Atomic<UInt64>>, partial: UnsafeMutablePointer<Atomic<UInt64>>, counts: UnsafeMutableRawPointer,
-    countShift: UInt64, dry: UnsafeMutablePointer<Atomic<UInt64>>, first: UInt64, nodes: UInt64
+    countShift: UInt64, dry: UnsafeMutablePointer<Atomic<UInt64>>?, first: UInt64, nodes: UInt64
   ) {
     unsafe self.free = free
     unsafe self.partial = partial

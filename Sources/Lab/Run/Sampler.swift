@@ -39,14 +39,17 @@ struct Sampler {
       return bytes(sum)
     }
     let all = totals.free + totals.cache + totals.movable + totals.fixed + totals.pool
-    values = [
-      ("free", .bytes, bytes(totals.free.rawValue)), ("cache", .bytes, bytes(totals.cache.rawValue)),
-      ("movable", .bytes, bytes(totals.movable.rawValue)), ("unmovable", .bytes, owned(.unmovable)),
-      ("reclaimable", .bytes, owned(.reclaimable)), ("pinned", .bytes, owned(.pinned)), ("tables", .bytes, owned(.pageTable)),
-      ("reserved", .bytes, owned(.reserved, .memmap)), ("pools", .bytes, bytes(totals.pool.rawValue)),
-      ("fixed", .bytes, bytes(totals.fixed.rawValue)),
-      ("fixed-share", .basisPoints, share(totals.fixed.rawValue, all.rawValue)),
+    var found: [String: UInt64] = [
+      "free": bytes(totals.free.rawValue), "used": bytes((all - totals.free).rawValue), "cache": bytes(totals.cache.rawValue),
+      "movable": bytes(totals.movable.rawValue), "unmovable": owned(.unmovable), "reclaimable": owned(.reclaimable),
+      "pinned": owned(.pinned), "tables": owned(.pageTable), "pools": bytes(totals.pool.rawValue), "memmap": owned(.memmap),
+      "reserved": owned(.reserved), "fixed": bytes(totals.fixed.rawValue), "fixed-share": share(totals.fixed.rawValue, all.rawValue),
+      "failures": engine.failures, "migrated": bytes(engine.tally.moved.rawValue), "dropped": bytes(engine.tally.dropped.rawValue),
+      "huge-asked": engine.hugeAsked, "huge-had": engine.hugeHad,
+      "huge-success": engine.hugeAsked == 0 ? 10_000 : share(engine.hugeHad, engine.hugeAsked), "steps": engine.operations,
     ]
+    let counts = engine.lab.machine.zones.indices.reduce(PageblockCounts()) { $0 + engine.lab.machine.zones[$1].pageblockCounts }
+    (found["claimed"], found["stolen"], found["polluted"]) = (counts.claimed, counts.stolen, counts.polluted)
     let kept = engine.lab.machine.zones.indices.reduce(FrameCount.zero) { $0 + engine.lab.machine.zones[$1].watermarks.min }
     let spare = (totals.free + totals.cache).saturatingSubtracting(kept)
     let policy = engine.spec.policy
@@ -54,21 +57,18 @@ struct Sampler {
       let count = scan.count(
         size.order(baseShift: shift), movesPoolPages: policy.hugePagesInRange == .migrate,
         searchesMovable: policy.searchesMovableZones, spare: spare)
-      values.append(("spoilt.\(size)", .basisPoints, share(count.spoilt, count.ranges)))
-      values.append(("free-blocks.\(size)", .pages, count.free))
-      values.append(("obtainable.\(size)", .pages, count.obtainable))
+      found["spoilt.\(size)"] = share(count.spoilt, count.ranges)
+      found["free-blocks.\(size)"] = count.free
+      found["obtainable.\(size)"] = count.obtainable
+      let hasPool = engine.lab.machine.memory.pools.sizes.contains(size)
+      found["pool.\(size)"] = hasPool ? engine.lab.machine.memory.pools.counts(size).total.rawValue : 0
     }
-    for pool in engine.lab.machine.snapshot().pools where sizes.contains(pool.size) {
-      values.append(("pool.\(pool.size)", .pages, pool.counts.total.rawValue))
+    values = RunCounter.all.flatMap { counter in
+      (counter.takesSize ? sizes.map { counter.name($0) } : [counter.name]).map { name in
+        guard let value = found[name] else { preconditionFailure("nobody counts \(name)") }
+        return (name, counter.unit, value)
+      }
     }
-    let counts = engine.lab.machine.zones.indices.reduce(PageblockCounts()) { $0 + engine.lab.machine.zones[$1].pageblockCounts }
-    values += [
-      ("claimed", .count, counts.claimed), ("stolen", .count, counts.stolen), ("polluted", .count, counts.polluted),
-      ("migrated", .bytes, bytes(engine.tally.moved.rawValue)), ("dropped", .bytes, bytes(engine.tally.dropped.rawValue)),
-      ("failures", .count, engine.failures), ("huge-asked", .count, engine.hugeAsked), ("huge-had", .count, engine.hugeHad),
-      ("huge-success", .basisPoints, engine.hugeAsked == 0 ? 10_000 : share(engine.hugeHad, engine.hugeAsked)),
-      ("steps", .count, engine.operations),
-    ]
     return scan
   }
 

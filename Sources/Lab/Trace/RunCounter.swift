@@ -15,13 +15,17 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("free", .bytes, "memory that is free"),
     RunCounter("used", .bytes, "memory that somebody holds"),
     RunCounter("cache", .bytes, "file cache that can be dropped"),
-    RunCounter("unmovable", .bytes, "memory that cannot move"),
+    RunCounter("unmovable", .bytes, "the kernel's own memory, which cannot move"),
     RunCounter("reclaimable", .bytes, "memory that cannot move, but be given back: caches of the kernel"),
     RunCounter("movable", .bytes, "memory that can move"),
     RunCounter("pinned", .bytes, "movable memory that pins hold in its place"),
     RunCounter("tables", .bytes, "page tables"),
     RunCounter("pools", .bytes, "pages of huge pools, used or not"),
     RunCounter("memmap", .bytes, "descriptors in the machine's own frames"),
+    RunCounter("reserved", .bytes, "memory that never reached the allocator, descriptors apart"),
+    RunCounter("fixed", .bytes, "all memory that stays where it is: reserved, descriptors, unmovable, reclaimable, pinned, page tables"),
+    RunCounter("fixed-share", .basisPoints, "share of the memory that is fixed"),
+    RunCounter("pool", .pages, takesSize: true, "pages in the huge pool of the size"),
     RunCounter("spoilt", .basisPoints, takesSize: true, "share of aligned ranges of the size that have unmovable memory in them"),
     RunCounter(
       "obtainable", .pages, takesSize: true, "pages of the size that could be had, with all that the machine can do for them"),
@@ -35,7 +39,7 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("huge-asked", .count, "requests for huge pages"),
     RunCounter("huge-had", .count, "those among them that got one"),
     RunCounter("huge-success", .basisPoints, "share of requests for huge pages that got one"),
-    RunCounter("steps", .count, "steps of the scenario that were done"),
+    RunCounter("steps", .count, "folios allocated and freed by clients, and pages touched by processes"),
   ]
 
   public static let names: [String] = all.map(\.name)
