@@ -7,7 +7,7 @@ struct ScenarioFileTests {
     let scenario = try LabFixture.scenario("all-keys.yaml")
     #expect(scenario.name == "Every key")
     #expect(scenario.clients.map(\.name) == ["db", "slab", "inodes", "files", "buffers", "web", "guests"])
-    #expect(scenario.steps.count == 34)
+    #expect(scenario.steps.count == 35)
   }
 
   @Test(arguments: ["mistakes", "nonsense"])
@@ -78,7 +78,7 @@ struct ScenarioFileTests {
       "machine.policy.group", "big",
       "override machine.policy.group: 'big' does not fit; allowed here: a size such as 64K, 2M or 1G"
     ),
-    ("steps.99.run", "1h", "override steps.99.run: 'steps' is a list without a place '99'; allowed here: 0 to 33"),
+    ("steps.99.run", "1h", "override steps.99.run: 'steps' is a list without a place '99'; allowed here: 0 to 34"),
     ("seed.of.it", "1", "override seed.of.it: 'seed' is '7', which has no key 'of'"),
     (
       "seed", "[1",

@@ -1,12 +1,13 @@
 import Foundation
 import Lab
+import TestSupport
 import Testing
 
 struct ScenarioFuzzTests {
   /// Whatever a file holds, it is read or refused with places.
   @Test(arguments: 0..<4)
   func damagedFilesAreReadOrRefused(_ part: Int) throws {
-    var random = LabRandom(state: UInt64(part) + 1)
+    var random = SplitMix(seed: UInt64(part) + 1)
     let texts = [try LabFixture.text("all-keys.yaml"), try LabFixture.text("mistakes.yaml")]
     var refused = 0
     for round in 0..<500 {
@@ -24,7 +25,7 @@ struct ScenarioFuzzTests {
   }
 
   @Test func overridesOfAnyPathAreReadOrRefused() throws {
-    var random = LabRandom(state: 5)
+    var random = SplitMix(seed: 5)
     let text = try LabFixture.text("all-keys.yaml")
     let keys = ["machine", "steps", "clients", "memory", "0", "7", "99", "policy", "group", "", "db", "sizes", "<<", "-1"]
     let values = ["", "1G", "[1G, 2G]", "{a: b}", "{a: b", "&a [*a]", "- ", "\u{0}", "~", "*x", "!!binary x", "\"", "? [a]\n: b"]
@@ -46,7 +47,7 @@ struct ScenarioFuzzTests {
     }
   }
 
-  private func damage(_ bytes: inout [UInt8], _ random: inout LabRandom) {
+  private func damage(_ bytes: inout [UInt8], _ random: inout SplitMix) {
     let marks = Array("\n \t:-{}[],&*#?|>'\"%@`!~<0\u{0}".utf8) + [0xff, 0xc3, 0xef]
     let place = random.below(bytes.count)
     switch random.below(6) {
@@ -66,15 +67,6 @@ struct ScenarioFuzzTests {
   }
 }
 
-/// SplitMix64: the same numbers everywhere.
-struct LabRandom {
-  var state: UInt64
-
-  mutating func below(_ bound: Int) -> Int {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return Int((mixed ^ (mixed >> 31)) % UInt64(bound))
-  }
+extension SplitMix {
+  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

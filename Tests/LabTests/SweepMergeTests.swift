@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Lab
@@ -51,7 +52,7 @@ struct SweepMergeTests {
   }
 
   @Test func damagedTablesAreReadOrRefused() {
-    var random = LabRandom(state: 11)
+    var random = SplitMix(seed: 11)
     for _ in 0..<500 {
       var bytes = Array(whole.utf8)
       for _ in 0...random.below(3) {

@@ -225,9 +225,9 @@ extension FreeTreeCore {
       let isSet = unsafe dry[place].load(ordering: .sequentiallyConsistent) & bit != 0
       guard isSet != (number >= power) else { continue }
       if number >= power {
-        unsafe _ = level.dry[place].bitwiseOr(bit, ordering: .sequentiallyConsistent)
+        unsafe _ = dry[place].bitwiseOr(bit, ordering: .sequentiallyConsistent)
       } else {
-        unsafe _ = level.dry[place].bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
+        unsafe _ = dry[place].bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
       }
     }
   }

@@ -17,8 +17,7 @@ enum ExpectationForm {
     guard let (counter, size) = counter(parts.name, value, &reading) else { return nil }
     if let size {
       reading.later { facts in
-        guard let architecture = facts.architecture, size.shift.rawValue < architecture.baseShift.rawValue else { return nil }
-        return ScenarioProblem(value.source, "\(size) is smaller than the base page of \(architecture.name)")
+        facts.problem(with: size, of: counter).map { ScenarioProblem(value.source, $0.text, allowed: $0.allowed) }
       }
     }
     guard let number = counter.unit.value(of: parts.value) else {
@@ -52,6 +51,27 @@ enum ExpectationForm {
     let name = trim(String(text[..<start]))
     let value = trim(String(text[start...].dropFirst(sign.count)))
     return name.isEmpty || value.isEmpty ? nil : (name, comparison, value)
+  }
+}
+
+extension Reading.Facts {
+  /// Why a counter does not count the size; nil where it does, or where it is not known.
+  fileprivate func problem(with size: PageSize, of counter: RunCounter) -> (text: String, allowed: String)? {
+    let counted: [PageSize]
+    switch sampled {
+    case .these(let sizes): counted = sizes
+    case .all:
+      guard let architecture else { return nil }
+      counted = architecture.hugeSizes
+    case .unknown: return nil
+    }
+    if !counted.contains(size) {
+      let sizes = counted.map(\.description).joined(separator: ", ")
+      return ("pages of \(size) are not counted", sizes + "; or name the size in sampling.sizes")
+    }
+    guard counter.name == RunCounter.poolName, let architecture, !architecture.hugeSizes.contains(size) else { return nil }
+    let sizes = architecture.hugeSizes.map(\.description).joined(separator: ", ")
+    return ("\(architecture.name) has no huge pages of \(size)", sizes)
   }
 }
 

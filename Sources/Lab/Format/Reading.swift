@@ -18,6 +18,15 @@ struct Reading {
     var hasRoom = false
     /// How often steps add memory.
     var adds: UInt64 = 0
+    var sampled = Sampled.all
+
+    /// Page sizes that are counted.
+    enum Sampled: Sendable {
+      /// The architecture's huge pages.
+      case all
+      case these([PageSize])
+      case unknown
+    }
     /// Clients that the file names, readable or not.
     var clients: [String] = []
     /// Those among them that are workloads.

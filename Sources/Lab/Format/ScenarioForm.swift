@@ -40,6 +40,7 @@ enum ScenarioForm {
       },
     ]
   ) { sampling, object, reading in
+    if object.has("sizes") { reading.facts.sampled = object.good.contains("sizes") ? .these(sampling.sizes ?? []) : .unknown }
     for (key, interval) in [("counters", sampling.counters), ("maps", sampling.maps)] {
       guard object.good.contains(key), let interval, interval < sampling.tick else { continue }
       reading.report(object.source(of: key), "\(interval) is shorter than a tick, which is \(sampling.tick)")
