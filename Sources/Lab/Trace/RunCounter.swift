@@ -25,7 +25,7 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("reserved", .bytes, "memory that never reached the allocator, descriptors apart"),
     RunCounter("fixed", .bytes, "all memory that stays where it is: reserved, descriptors, unmovable, reclaimable, pinned, page tables"),
     RunCounter("fixed-share", .basisPoints, "share of the memory that is fixed"),
-    RunCounter("pool", .pages, takesSize: true, "pages in the huge pool of the size"),
+    RunCounter(poolName, .pages, takesSize: true, "pages in the huge pool of the size"),
     RunCounter("spoilt", .basisPoints, takesSize: true, "share of aligned ranges of the size that have unmovable memory in them"),
     RunCounter(
       "obtainable", .pages, takesSize: true, "pages of the size that could be had, with all that the machine can do for them"),
@@ -41,6 +41,9 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("huge-success", .basisPoints, "share of requests for huge pages that got one"),
     RunCounter("steps", .count, "folios allocated and freed by clients, and pages touched by processes"),
   ]
+
+  /// The counter that only sizes of huge pools have.
+  static let poolName = "pool"
 
   public static let names: [String] = all.map(\.name)
 
