@@ -193,17 +193,25 @@ extension FolioZone {
   private borrowing func fallBack(_ order: Order, _ mobility: FrameMobility, inside range: FrameRange) -> FrameNumber? {
     let largest = pageblocks.order.rawValue - 1
     let mayStealSmall = mobility != .movable
+    // What none of their leaves has need not be looked for, order by order. Pageblocks above a leaf have larger blocks than that.
+    let isInLeaves = pageblocks.order <= Order(9)
+    let others = mobility.fallbacks.compactMap { other -> (mobility: FrameMobility, bound: UInt8)? in
+      guard isInLeaves else { return (other, largest) }
+      return cache.tree.boundOfRuns(in: OwnPageblocks(mobility: other, marks: pageblocks)).map { (other, UInt8($0)) }
+    }
+    func serves(_ found: Order, _ maySteal: Bool) -> FrameNumber? {
+      for other in others where found.rawValue <= other.bound {
+        if let block = takeForeign(found, order, other.mobility, mobility, inside: range, maySteal: maySteal) { return block }
+      }
+      return nil
+    }
     for found in stride(from: largest, through: order.rawValue, by: -1).map({ Order($0) }) {
       guard mayStealSmall || found.rawValue >= pageblocks.order.rawValue / 2 else { break }
-      for other in mobility.fallbacks {
-        if let block = takeForeign(found, order, other, mobility, inside: range, maySteal: true) { return block }
-      }
+      if let block = serves(found, true) { return block }
     }
     guard !mayStealSmall else { return nil }
     for found in stride(from: order.rawValue, through: largest, by: 1).map({ Order($0) }) {
-      for other in mobility.fallbacks {
-        if let block = takeForeign(found, order, other, mobility, inside: range, maySteal: false) { return block }
-      }
+      if let block = serves(found, false) { return block }
     }
     return nil
   }

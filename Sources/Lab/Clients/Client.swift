@@ -7,6 +7,13 @@ final class Client {
   let name: String
   let flow: Flow
   let number: UInt32
+  // Of the flow, which is too large to be looked into at each folio.
+  let request: FrameRequest
+  let lifetime: Lifetime
+  let isPinned: Bool
+  let isCache: Bool
+  let isLight: Bool
+  var mobility: FrameMobility { request.mobility }
   let slots = FolioSlots()
   var random: LabRandom
   var isRunning = false
@@ -20,11 +27,18 @@ final class Client {
   var failures: UInt64 = 0
   private let picks: [(limit: UInt64, order: Order)]
   private let weights: UInt64
+  /// The orders that it can do with, largest first.
+  let orders: [Order]
 
   init(_ name: String, _ flow: Flow, number: UInt32, seed: UInt64, shift: PageShift) {
     self.name = name
     self.flow = flow
     self.number = number
+    request = FrameRequest(flow.figures.mobility, node: flow.figures.node, isNodeFixed: flow.figures.isNodeFixed)
+    lifetime = flow.figures.lifetime
+    isPinned = flow.figures.isPinned
+    isCache = flow.figures.isCache
+    isLight = flow.isLight
     random = LabRandom(seed: seed, stream: UInt64(number) + 1)
     var sum: UInt64 = 0
     picks = flow.figures.sizes.map { size in
@@ -32,6 +46,7 @@ final class Client {
       return (sum, size.size.order(baseShift: shift))
     }
     weights = sum
+    orders = picks.map { $0.order }.sorted(by: >)
   }
 
   /// The order of the next folio.
@@ -42,8 +57,6 @@ final class Client {
     return picks[picks.count - 1].order
   }
 
-  /// The orders that it can do with, largest first.
-  var orders: [Order] { picks.map { $0.order }.sorted(by: >) }
 }
 
 /// What a client asks for as time passes.
@@ -62,11 +75,11 @@ struct Flow {
 extension Client {
   /// What a map shows of it.
   var kind: RunTrace.Owner.Kind {
-    if flow.figures.isPinned { return .pinned }
-    switch flow.figures.mobility {
+    if isPinned { return .pinned }
+    switch mobility {
     case .unmovable: return .unmovable
     case .reclaimable: return .reclaimable
-    case .movable, .contiguous: return flow.figures.isCache ? .cache : .movable
+    case .movable, .contiguous: return isCache ? .cache : .movable
     }
   }
 }

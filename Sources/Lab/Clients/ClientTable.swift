@@ -6,14 +6,22 @@ import Mobility
 /// All clients of a run, as the owner of their folios: each head's descriptor says whose it is, and in which slot.
 ///
 /// Folios without such a mark are `base`'s: address spaces', or those of the host that a machine was made of.
-struct ClientTable: FolioOwner {
+final class ClientTable: FolioOwner {
   /// In the upper 16 bits of a head's private word, where no other owner has any.
   private static let mark: UInt64 = 0x4c42 << 48
 
-  let clients: [Client]
+  private(set) var clients: [Client] = []
   let tally: MoveTally
   let base: any FolioOwner
   let table: FrameTable
+
+  init(_ tally: MoveTally, base: any FolioOwner, _ table: FrameTable) {
+    self.tally = tally
+    self.base = base
+    self.table = table
+  }
+
+  func add(_ client: Client) { clients.append(client) }
 
   /// Marks a folio as a client's.
   func claim(_ head: FrameNumber, _ client: Client, _ slot: UInt32) {
@@ -33,7 +41,7 @@ struct ClientTable: FolioOwner {
 
   func detach(_ folio: FolioPlace) -> FrameCounts? {
     guard let (client, slot) = owner(of: folio.head) else { return base.detach(folio) }
-    guard client.slots.place(slot) == folio, !client.flow.figures.isPinned else { return nil }
+    guard client.slots.place(slot) == folio, !client.isPinned else { return nil }
     return .references(1)
   }
 
@@ -47,7 +55,7 @@ struct ClientTable: FolioOwner {
 
   func canDrop(_ folio: FolioPlace) -> Bool {
     guard let (client, _) = owner(of: folio.head) else { return base.canDrop(folio) }
-    return client.flow.figures.isCache && client.flow.figures.mobility == .movable
+    return client.isCache && client.mobility == .movable
   }
 
   func drop(_ folio: FolioPlace) {

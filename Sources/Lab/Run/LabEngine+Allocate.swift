@@ -14,9 +14,9 @@ extension LabEngine {
   ///
   /// - Returns: where it is; nil where even the smallest could not be had.
   @discardableResult func allocate(_ order: Order, for client: Client, on cpu: CPUIndex) -> FolioPlace? {
-    if let place = allocateExactly(order, for: client, isLight: client.flow.isLight, on: cpu) { return place }
+    if let place = allocateExactly(order, for: client, isLight: client.isLight, on: cpu) { return place }
     for smaller in client.orders where smaller < order {
-      if let place = allocateExactly(smaller, for: client, isLight: client.flow.isLight && smaller > Order(0), on: cpu) {
+      if let place = allocateExactly(smaller, for: client, isLight: client.isLight && smaller > Order(0), on: cpu) {
         return place
       }
     }
@@ -29,8 +29,7 @@ extension LabEngine {
   ///
   /// - Parameter isLight: whether what is not there is not made.
   func allocateExactly(_ order: Order, for client: Client, isLight: Bool, on cpu: CPUIndex) -> FolioPlace? {
-    let figures = client.flow.figures
-    let request = FrameRequest(figures.mobility, node: figures.node, isNodeFixed: figures.isNodeFixed)
+    let request = client.request
     if order > Order(0) { client.asked += 1 }
     let isHuge = order >= hugeOrder
     if isHuge { hugeAsked += 1 }
@@ -41,9 +40,6 @@ extension LabEngine {
     if isHuge { hugeHad += 1 }
     return place
   }
-
-  /// From this order on a folio counts as a huge page.
-  var hugeOrder: Order { lab.machine.layout.architecture.hugeSizes.min().map { $0.order(baseShift: shift) } ?? Order(9) }
 
   @inline(__always)
   private func take(_ order: Order, _ request: FrameRequest, _ client: Client, on cpu: CPUIndex) -> FolioPlace? {
@@ -58,7 +54,7 @@ extension LabEngine {
   /// Makes a folio that was just allocated a client's.
   @discardableResult func keep(_ place: FolioPlace, _ client: Client) -> FolioPlace {
     operations += 1
-    let ticks = client.random.draw(client.flow.figures.lifetime, tick: tick)
+    let ticks = client.random.draw(client.lifetime, tick: tick)
     let slot = client.slots.insert(place, livingFor: ticks)
     owner.claim(place.head, client, slot)
     return place
@@ -121,8 +117,8 @@ extension LabEngine {
   ///
   /// - Returns: frames that became free.
   @discardableResult func reclaim(_ wanted: FrameCount, for request: FrameRequest, on cpu: CPUIndex) -> FrameCount {
-    let caches = clients.filter { $0.flow.figures.isCache && $0.slots.frames > .zero }
-    let near = caches.filter { !request.isNodeFixed || $0.flow.figures.node == request.node }
+    let caches = clients.filter { $0.isCache && $0.slots.frames > .zero }
+    let near = caches.filter { !request.isNodeFixed || $0.request.node == request.node }
     let total = near.reduce(FrameCount.zero) { $0 + $1.slots.frames }
     guard total > .zero else { return .zero }
     var dropped = FrameCount.zero

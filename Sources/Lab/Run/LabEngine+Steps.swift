@@ -41,8 +41,7 @@ extension LabEngine {
 
   /// A folio from a range that is emptied for it.
   private func contiguous(_ order: Order, _ client: Client, on cpu: CPUIndex) -> Result<FolioPlace, ContiguousFailure> {
-    let figures = client.flow.figures
-    let request = FrameRequest(figures.mobility, node: figures.node, isNodeFixed: figures.isNodeFixed)
+    let request = client.request
     client.asked += 1
     do throws(ContiguousError) {
       let folio = try lab.machine.contiguousBlock(order, request, LabMachine.contiguous(spec.policy), owner: owner, on: cpu)

@@ -16,8 +16,9 @@ final class LabEngine {
   let seed: UInt64
   let tick: Seconds
   let shift: PageShift
-  private(set) var clients: [Client] = []
-  private(set) var owner: ClientTable
+  /// From this order on a folio counts as a huge page.
+  let hugeOrder: Order
+  let owner: ClientTable
   let tally = MoveTally()
   /// Ticks since the beginning.
   private(set) var now: UInt64 = 0
@@ -45,8 +46,9 @@ final class LabEngine {
     self.seed = seed
     self.tick = tick
     shift = lab.machine.layout.architecture.baseShift
+    hugeOrder = lab.machine.layout.architecture.hugeSizes.min().map { [shift] in $0.order(baseShift: shift) } ?? Order(9)
     cpuCount = UInt64(max(spec.processors, 1))
-    owner = ClientTable(clients: [], tally: tally, base: lab.base, table: lab.machine.zones.table)
+    owner = ClientTable(tally, base: lab.base, lab.machine.zones.table)
     compactionPlaces = lab.machine.zones.indices.map { _ in nil }
     self.lab = lab
   }
@@ -57,10 +59,11 @@ final class LabEngine {
   /// Takes another client in.
   @discardableResult func add(_ name: String, _ flow: Flow) -> Client {
     let client = Client(name, flow, number: UInt32(clients.count), seed: seed, shift: shift)
-    clients.append(client)
-    owner = ClientTable(clients: clients, tally: tally, base: lab.base, table: lab.machine.zones.table)
+    owner.add(client)
     return client
   }
+
+  var clients: [Client] { owner.clients }
 
   func client(_ name: String) -> Client? { clients.first { $0.name == name } }
 

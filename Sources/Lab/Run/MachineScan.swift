@@ -135,8 +135,7 @@ struct MachineScan {
   /// How much in the way a folio is, and whose.
   private static func kind(of place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (UInt8, UInt16) {
     if let (client, _) = engine.owner.owner(of: place.head) {
-      let figures = client.flow.figures
-      let rank: UInt8 = figures.isPinned || figures.mobility != .movable ? 4 : figures.isCache ? 1 : 2
+      let rank: UInt8 = client.isPinned || client.mobility != .movable ? 4 : client.isCache ? 1 : 2
       return (rank, UInt16(truncatingIfNeeded: Self.builtIn.count + Int(client.number)))
     }
     switch shape.kind {
