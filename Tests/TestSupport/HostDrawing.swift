@@ -52,10 +52,10 @@ public struct HostDrawing {
   /// - Parameter frames: whether the frames changed too, and not the sums only.
   public func write(to folder: TemporaryFolder, frames: Bool = true) throws {
     if frames {
-      try folder.write("proc/kpageflags", words(flags()))
-      var counts = [Int](repeating: 0, count: picture.count * Self.blockFrames)
-      for frame in mapped { counts[frame] = 1 }
-      try folder.write("proc/kpagecount", words(counts))
+      try folder.write("proc/kpageflags", flagsFreeTails ? zones.joined().flatMap(Self.bytes) : Self.words(flags()))
+      var counts = [UInt8](repeating: 0, count: picture.count * Self.blockFrames * 8)
+      for frame in mapped { counts[frame * 8] = 1 }
+      try folder.write("proc/kpagecount", counts)
     }
     try folder.write("proc/zoneinfo", zoneinfo())
     try folder.write("proc/meminfo", "MemTotal: \(managedFrames * 4) kB\nMemAvailable: 0 kB\n")
@@ -73,9 +73,14 @@ public struct HostDrawing {
     try writeBlocks(folder)
   }
 
-  private func words(_ values: [Int]) -> [UInt8] {
+  private static func words(_ values: [Int]) -> [UInt8] {
     values.map(\.littleEndian).withUnsafeBytes(Array.init)
   }
+
+  /// Drawings are written again after each change, most of whose letters are as before.
+  private static let known = Dictionary(uniqueKeysWithValues: ".mcMstrkzZyuopHGgx ".map { ($0, words(block($0))) })
+
+  private static func bytes(_ letter: Character) -> [UInt8] { known[letter] ?? words(block(letter)) }
 
   /// Memory blocks are single pageblocks here, so that one can be offline.
   private func writeBlocks(_ folder: TemporaryFolder) throws {

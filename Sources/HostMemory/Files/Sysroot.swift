@@ -7,8 +7,14 @@ import SystemPackage
 /// Paths are given without the leading slash (`proc/meminfo`) and appear so in every error.
 public struct Sysroot: Sendable {
   public let folder: FilePath
+  /// What stands before each path.
+  private let prefix: String
 
-  public init(_ folder: String) { self.folder = FilePath(folder) }
+  public init(_ folder: String) {
+    self.folder = FilePath(folder)
+    let text = self.folder.string
+    prefix = text.isEmpty || text.hasSuffix("/") ? text : text + "/"
+  }
 
   /// The whole of a file that a user named, by the path as it was given.
   public static func readFile(_ path: String) throws(HostFileError) -> [UInt8] { try Sysroot(".").read(path) }
@@ -21,8 +27,9 @@ public struct Sysroot: Sendable {
   /// Opens a file for reading.
   public func open(_ path: String) throws(HostFileError) -> HostFile {
     do {
-      return HostFile(
-        descriptor: try FileDescriptor.open(path.hasPrefix("/") ? FilePath(path) : folder.appending(path), .readOnly), path: path)
+      // A path of parts is taken apart and put together again for each file, and a survey opens hundreds.
+      let whole = path.hasPrefix("/") ? path : prefix + path
+      return HostFile(descriptor: try whole.withCString { try FileDescriptor.open($0, .readOnly) }, path: path)
     } catch {
       throw HostFileError(error, path: path)
     }
