@@ -25,6 +25,42 @@ extension ReserveWork {
   }
 }
 
+/// A pool whose pages may go with blocks of memory.
+struct PoolLoss {
+  let files: HugePoolFiles
+  let had: HugePageCount
+  /// Pages that lay in the blocks.
+  let most: HugePageCount
+}
+
+extension ReserveWork {
+  /// Takes in that a pool lost pages with a block, so that it is not mistaken for somebody else's writing.
+  ///
+  /// - Throws: `.otherWriter` where it lost more than lay there, or gained.
+  func takeLoss(_ loss: PoolLoss) throws(ReserveStop) {
+    let now = try read(loss.files).persistent
+    guard now <= loss.had, loss.had - now <= loss.most else {
+      throw .otherWriter(path: loss.files.totalPath, expected: loss.had, found: now)
+    }
+    expect(now, of: loss.files)
+  }
+
+  /// Gives a pool back what it lost. Goes on although the operator asked for the end; what it does not get is a trouble.
+  func makeGood(_ loss: PoolLoss) {
+    do throws(ReserveStop) {
+      if expected[loss.files] == loss.had { try takeLoss(loss) }
+      guard let now = expected[loss.files], now < loss.had else { return }
+      let after = try setPool(loss.files, to: loss.had, limit: nil)
+      notes.append(
+        "the pool of \(loss.files.size) pages\(loss.files.place) lost \(loss.had - now) with a block, and got \(after - now) back"
+      )
+      if after < loss.had { troubles.append("\(loss.files.totalPath) has \(after) pages of \(loss.had)") }
+    } catch {
+      troubles.append("\(error)")
+    }
+  }
+}
+
 /// How far a pool can go back to what it was: pages that are in use or promised stay.
 struct PoolReturn {
   let now: HugePageCount

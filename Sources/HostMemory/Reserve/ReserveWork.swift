@@ -21,6 +21,12 @@ final class ReserveWork {
   private let deadline: Duration?
   /// Every file that the plan names; nothing else is written.
   private var declared: Set<String> = []
+  /// Takes in what a pool came to without being written.
+  func expect(_ count: HugePageCount, of files: HugePoolFiles) {
+    forget()
+    expected[files] = count
+  }
+
   /// What was found since the last write.
   private var found: ReserveSituation?
 

@@ -79,4 +79,79 @@ import Testing
     #expect(notes.contains("8 blocks were left alone: their node would fall below its margin"))
     #expect(trial.kernel.writes.allSatisfy { !$0.path.contains("/memory/memory") })
   }
+
+  /// The second range can be had at once; the first one has pages of 2 MiB in it, of which so many are in use.
+  private func smallPages(inUse: Int) throws -> ReserveTrial {
+    var trial = try ReserveTrial(".H.H....|........|.......t")
+    trial.options.allowed = [.offline]
+    trial.kernel.smallInUse = inUse
+    return trial
+  }
+
+  /// Linux: before 7.0 no page is made of a range with pool pages in it, but its blocks can be emptied of them.
+  @Test(arguments: 0...2)
+  func smallerPagesGoWithTheirBlocksAndComeBack(inUse: Int) throws {
+    let trial = try smallPages(inUse: inUse)
+    let report = try trial.run("16M:2")
+    #expect(trial.gain(report, .offline) == 1 && report.isMet && report.troubles.isEmpty)
+    #expect(trial.kernel.pages(SimulatedKernel.huge) == 2 && !trial.kernel.picture.contains("x"))
+    let notes = report.steps.first { $0.kind == .offline }?.notes ?? []
+    #expect(
+      notes == (inUse == 2 ? [] : ["the pool of 2M pages on node 0 lost \(2 - inUse) with a block, and got \(2 - inUse) back"]))
+  }
+
+  @Test func promisedSmallerPagesKeepTheirBlocks() throws {
+    let trial = try smallPages(inUse: 0)
+    trial.kernel.promised = 2
+    let report = try trial.run("16M:2")
+    #expect(report.goals.first?.after == HugePageCount(1) && report.troubles.isEmpty)
+    #expect(trial.kernel.picture.hasPrefix(".H.H....|"))
+  }
+
+  @Test(arguments: [false, true])
+  func smallerPagesComeBackAfterAnEnd(isKilled: Bool) throws {
+    for end in 1...14 {
+      let trial = try smallPages(inUse: 1)
+      trial.kernel.afterWrite = { [kernel = trial.kernel] count in
+        guard count == end else { return }
+        if isKilled { kernel.isDead = true } else { kernel.isInterrupted = true }
+      }
+      let report = try Reservation(try PoolRequest.parse("16M:2"), options: trial.options, of: trial.kernel.root)
+        .run(through: trial.kernel, journal: trial.journal)
+      if isKilled {
+        trial.kernel.isDead = false
+        guard trial.journal.lines != nil else { continue }
+        let undo = try ReserveUndo.run(through: trial.kernel, journal: trial.journal, path: "journal")
+        #expect(undo.troubles.isEmpty && trial.kernel.pages(SimulatedKernel.gigantic) == 0)
+      } else {
+        #expect(report.troubles.isEmpty)
+      }
+      #expect(trial.kernel.pages(SimulatedKernel.huge) == 2, "after write \(end): \(trial.kernel.picture)")
+      #expect(!trial.kernel.picture.contains("x"))
+    }
+  }
+
+  @Test func aPoolThatDoesNotComeBackIsTold() throws {
+    let trial = try smallPages(inUse: 0)
+    let path = ReserveTrial.poolPath(SimulatedKernel.huge, 0)
+    trial.kernel.faults[path] = [.error(.ioError)]
+    let report = try trial.run("16M:2")
+    #expect(report.troubles == ["\(path): write refused, error 5"])
+    trial.kernel.faults = [:]
+    let undo = try ReserveUndo.run(through: trial.kernel, journal: trial.journal, path: "journal")
+    #expect(undo.troubles.isEmpty && trial.kernel.pages(SimulatedKernel.huge) == 2)
+  }
+
+  /// A page that the kernel made while the first range was emptied would be given up with its blocks.
+  @Test func whatBecameAPageMeanwhileIsLeftAlone() throws {
+    var trial = try ReserveTrial("...mm...|..mmm...|.......t|........")
+    trial.options.allowed = [.offline]
+    trial.kernel.stubborn = [0, 8]
+    trial.kernel.afterWrite = { [kernel = trial.kernel] _ in
+      if kernel.writes.last?.path.hasSuffix("memory0/state") == true { kernel.stubborn = [] }
+    }
+    let report = try trial.run("16M:4")
+    #expect(report.stop == nil && report.goals.first?.after == HugePageCount(3))
+    for block in 8..<16 { #expect(words(trial, block).isEmpty) }
+  }
 }

@@ -12,6 +12,8 @@ final class SimulatedKernel: FolderControl {
   private var drawing: HostDrawing
   /// Pages of 16 MiB that are in use, by node; the first ones of the picture.
   var inUse: [Int: Int] = [:]
+  /// Pages of 2 MiB that are in use, on all nodes.
+  var smallInUse = 0
   /// Promised pages of 2 MiB.
   var promised = 0
   /// First letters of ranges that the kernel does not make pages of until their blocks were offline.
@@ -64,7 +66,8 @@ final class SimulatedKernel: FolderControl {
       for node in [nil] + nodes.map(Optional.some) {
         let files = HugePoolFiles(size: size, node: node.map { NodeID(UInt32($0)) })
         let total = pages(size, on: node)
-        let used = size == Self.gigantic ? node.map { inUse[$0] ?? 0 } ?? inUse.values.reduce(0, +) : 0
+        let used =
+          size == Self.gigantic ? node.map { inUse[$0] ?? 0 } ?? inUse.values.reduce(0, +) : min(smallInUse, total)
         try folder.write(files.totalPath, "\(total)\n")
         try folder.write("\(files.folder)/free_hugepages", "\(total - used)\n")
         try folder.write("\(files.folder)/surplus_hugepages", "0\n")
@@ -159,13 +162,23 @@ final class SimulatedKernel: FolderControl {
       stubborn.remove(index - index % 8)
       return true
     }
-    guard !pinnedBlocks.contains(index), ".mc".contains(zones[zone][letter]) else { return false }
-    if zones[zone][letter] == "m" {
-      guard let target = freeLetters(node(zone), outside: (index - index % 8)..<(index - index % 8 + 8)).last else {
-        return false
-      }
+    guard !pinnedBlocks.contains(index) else { return false }
+    let range = (index - index % 8)..<(index - index % 8 + 8)
+    switch zones[zone][letter] {
+    case ".", "c": break
+    case "H" where pages(Self.huge) > smallInUse:
+      // A free page of the pool goes, this one or the one that this one moves to.
+      guard pages(Self.huge) - smallInUse > promised else { return false }
+    case "m", "H":
+      guard let target = freeLetters(node(zone), outside: range).last else { return false }
       let (other, free) = place(ofBlock: target)
-      zones[other][free] = "m"
+      zones[other][free] = zones[zone][letter]
+    case "G", "g":
+      // An unused page goes with its first block that goes.
+      guard pages(Self.gigantic, on: node(zone)) > inUse[node(zone)] ?? 0 else { return false }
+      let start = letter - index % 8
+      zones[zone].replaceSubrange(start..<(start + 8), with: repeatElement(".", count: 8))
+    default: return false
     }
     zones[zone][letter] = "x"
     return true
