@@ -144,7 +144,7 @@ import Testing
 
   /// A page that the kernel made while the first range was emptied would be given up with its blocks.
   @Test func whatBecameAPageMeanwhileIsLeftAlone() throws {
-    var trial = try ReserveTrial("...mm...|..mmm...|.......t|........")
+    var trial = try ReserveTrial("...mm...|..mmm...|.......t|.......t|.......t|........")
     trial.options.allowed = [.offline]
     trial.kernel.stubborn = [0, 8]
     trial.kernel.afterWrite = { [kernel = trial.kernel] _ in
