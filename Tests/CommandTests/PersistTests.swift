@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `megalith persist` as an operator uses it; reviewed output of three kinds of machines, and what reads it.
+/// `megalith persist` as an operator uses it; reviewed output of several kinds of machines, and what reads it.
 @Suite struct PersistCommandTests {
   private static let fixtures = FixtureFolder("persist")
 
@@ -12,7 +12,7 @@ import Testing
 
   @Test(arguments: [
     ("x86_64", ["0:1G:8,1:1G:8", "2M:512"]), ("arm64-64k", ["16G:4", "512M:8", "2M:100"]),
-    ("ppc64", ["16G:2", "0:16M:64", "1:16M:32"]),
+    ("ppc64", ["16G:2", "0:16M:64", "1:16M:32"]), ("ppc64-radix", ["0:1G:2", "2M:64"]), ("arm64-16k", ["1:1G:1", "32M:4"]),
   ]) func theOutputIsAsReviewed(name: String, pools: [String]) throws {
     let folder = try host(name)
     let outcome = try Command.run(arguments: ["persist", "--sysroot", folder.path] + pools)

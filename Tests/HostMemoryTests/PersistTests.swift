@@ -86,6 +86,21 @@ import Testing
     #expect(try conflict("0:16G:2", .boot, "ppc64") == .bootCannotNameNodes(PageSize(shift: PageShift(34)), isPower: true))
   }
 
+  /// Linux 6.12 on POWER with a radix tree sets no pages aside for `hugepages=0:2,1:1`, and three for `hugepages=3`.
+  @Test func powerWithARadixTreeNamesNoNodesEither() throws {
+    let (_, power) = try Self.host("ppc64-radix")
+    #expect(power.sizes == [21, 30].map { PageSize(shift: PageShift($0)) } && power.isPower && !power.hasHashTable)
+    #expect(try conflict("0:1G:2", .boot, "ppc64-radix") == .bootCannotNameNodes(PageSize(shift: PageShift(30)), isPower: true))
+    let perNode = try plan("0:1G:2,1:1G:1", on: power)
+    #expect(perNode.parameters.isEmpty && perNode.runtimePools.count == 2)
+    let total = try plan("1G:3", on: power)
+    #expect(total.parameters == ["hugepagesz=1G", "hugepages=3"])
+    #expect(!total.notes.contains { $0.contains("hash page table") })
+    let (_, arm) = try Self.host("arm64-16k")
+    #expect(arm.architecture?.name == "arm64-16k" && !arm.isPower)
+    #expect(try plan("1:1G:1,32M:4", on: arm).parameters == ["hugepagesz=1G", "hugepages=1:1"])
+  }
+
   @Test func whatTheHostLacksIsRefused() throws {
     let gigabyte = PageSize(shift: PageShift(30))
     let sizes = [21, 29, 34].map { PageSize(shift: PageShift($0)) }

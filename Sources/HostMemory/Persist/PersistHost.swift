@@ -65,7 +65,17 @@ public struct PersistHost: Sendable {
   /// Whether `hugepages=` may name nodes. Linux: since 5.16, and never on powerpc (`hugetlb_node_alloc_supported`).
   var bootPagesNameNodes: Bool { (release?.isAtLeast(5, 16) ?? true) && !isPower }
 
-  var isPower: Bool { architecture?.name == Architecture.ppc64Granule64K.name }
+  /// A host that translates by radix trees has other sizes than the preset, which is of the hash table: of 64 KiB pages only such
+  /// a host has 1 GiB ones. With 4 KiB pages its sizes are those of x86_64 and do not tell it.
+  var isPower: Bool {
+    hasHashTable
+      || architecture == nil && baseShift == Architecture.ppc64Granule64K.baseShift && sizes.contains(Self.radixGigantic)
+  }
+
+  /// Whether large pages of a partition come from its profile.
+  var hasHashTable: Bool { architecture?.name == Architecture.ppc64Granule64K.name }
+
+  private static let radixGigantic = PageSize(shift: PageShift(30))
 }
 
 extension Architecture {

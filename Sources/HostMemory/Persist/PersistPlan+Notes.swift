@@ -21,7 +21,7 @@ extension PersistPlan {
           ? "\(place) sets vm.nr_hugepages too, after our file. Remove it there."
           : "\(place) sets vm.nr_hugepages too; our file comes after it and counts.")
     }
-    if host.isPower, let largest = all.max(), host.isGigantic(largest) {
+    if host.hasHashTable, let largest = all.max(), host.isGigantic(largest) {
       notes.append(
         "A partition with the hash page table has \(largest) pages only where its profile sets them aside; neither the command "
           + "line nor the unit makes more.")
