@@ -143,6 +143,11 @@ public struct FolioZone: ~Copyable, Sendable {
   /// Frames that are free in the tree; those in caches count as taken. Exact while nobody else uses the zone.
   public borrowing func freeInTree() -> FrameCount { cache.tree.freeFrames() }
 
+  /// The frames that are free in aligned blocks of 512 and more. Exact while nobody else uses the zone.
+  ///
+  /// - Complexity: O(frames / 2^18).
+  public borrowing func freeInLargeBlocks() -> FrameCount { cache.tree.freeFramesInLargeBlocks() }
+
   /// See ``FreeTreeCore/freeBlocks(upTo:)``.
   public borrowing func freeBlocks(upTo top: Order) -> [BlockCount] { cache.tree.freeBlocks(upTo: top) }
 

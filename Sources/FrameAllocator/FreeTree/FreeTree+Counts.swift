@@ -11,6 +11,21 @@ extension FreeTreeCore {
     return FrameCount(rawValue: sum)
   }
 
+  /// The frames that are free in aligned blocks of 512 and more. Exact while nobody else is in the tree.
+  ///
+  /// - Complexity: O(leaves / 512).
+  public borrowing func freeFramesInLargeBlocks() -> FrameCount {
+    guard top > 0 else { return .zero }
+    var sum: UInt64 = 0
+    for level in 1...top {
+      let table = unsafe levels[level]
+      for offset in 0..<table.nodes {
+        sum += UInt64(view(TreeNode(level: level, number: table.first &+ offset)).available) << UInt64(9 * level)
+      }
+    }
+    return FrameCount(rawValue: sum)
+  }
+
   /// An order, at most 8, above which no leaf can have a block of what the filter lets be taken, by what was noted of the leaves; nil
   /// where nothing of it is free in leaves at all.
   ///

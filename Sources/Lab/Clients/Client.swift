@@ -68,6 +68,8 @@ struct Flow {
   var isLight = false
   /// Whose memory this one follows, in 4096ths of it, in place of a rate: page tables.
   var follows: (name: String, share: UInt64)?
+  /// What a map shows of it; nil for what follows from its mobility.
+  var kind: RunTrace.Owner.Kind?
 
   init(_ figures: ClientFigures) { self.figures = figures }
 }
@@ -75,6 +77,7 @@ struct Flow {
 extension Client {
   /// What a map shows of it.
   var kind: RunTrace.Owner.Kind {
+    if let kind = flow.kind { return kind }
     if isPinned { return .pinned }
     switch mobility {
     case .unmovable: return .unmovable

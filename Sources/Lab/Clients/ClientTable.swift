@@ -46,10 +46,10 @@ final class ClientTable: FolioOwner {
   }
 
   func attach(_ folio: FolioPlace, to head: FrameNumber) {
-    guard let (client, slot) = owner(of: folio.head) else { return base.attach(folio, to: head) }
+    // The mark moved with the folio.
+    guard let (client, slot) = owner(of: head) else { return base.attach(folio, to: head) }
     guard head != folio.head else { return }
     client.slots.move(slot, to: head)
-    claim(head, client, slot)
     tally.moved += folio.order.frames
   }
 

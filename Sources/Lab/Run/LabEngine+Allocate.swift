@@ -9,6 +9,8 @@ extension LabEngine {
   static let costlyOrder = Order(3)
   /// Pageblocks that a compaction looks at for one request. Linux: `COMPACT_CLUSTER_MAX`, and the scanners' cached places.
   static let compactedPageblocks = 64
+  /// Frames of file cache that a request for a large folio drops beside its own number. Linux: `SWAP_CLUSTER_MAX`.
+  static let reclaimCluster = FrameCount(32)
 
   /// Allocates a folio for a client: of the order, or of a smaller one of the client's where that cannot be had.
   ///
@@ -65,8 +67,9 @@ extension LabEngine {
   private func makeRoom(_ order: Order, _ request: FrameRequest, _ client: Client, on cpu: CPUIndex) -> FolioPlace? {
     guard order <= Self.costlyOrder || order > lab.machine.zones.topOrder || !isDeferred() else { return nil }
     if order > Self.costlyOrder {
-      // Compaction needs some free memory to work with.
-      reclaim(FrameCount(rawValue: order.frames.rawValue * 2), for: request, on: cpu)
+      // One round of both; more is done in the background.
+      wanted = max(wanted, order)
+      reclaim(order.frames + Self.reclaimCluster, for: request, on: cpu)
       let isThere = compact(order, for: request)
       let place = isThere ? take(order, request, client, on: cpu) : nil
       noteCompaction(hasHelped: place != nil)
@@ -98,19 +101,21 @@ extension LabEngine {
 
   /// Brings free frames together until a block of the order is free, in some pageblocks from where the last time ended.
   func compact(_ order: Order, for request: FrameRequest) -> Bool {
-    for index in lab.machine.zones.zones(for: request) {
-      var left = Self.compactedPageblocks
-      var last: FrameNumber?
-      let result = lab.machine.zones.compact(index, for: order, from: compactionPlaces[Int(index.rawValue)], with: context) {
-        place in
-        last = place
-        left -= 1
-        return left >= 0
-      }
-      compactionPlaces[Int(index.rawValue)] = result.isComplete ? nil : last
-      if result.hasBlock { return true }
-    }
+    for index in lab.machine.zones.zones(for: request) where compactFurther(index, order) { return true }
     return false
+  }
+
+  private func compactFurther(_ index: ZoneIndex, _ order: Order) -> Bool {
+    var left = Self.compactedPageblocks
+    var last: FrameNumber?
+    let result = lab.machine.zones.compact(index, for: order, from: compactionPlaces[Int(index.rawValue)], with: context) {
+      place in
+      last = place
+      left -= 1
+      return left >= 0
+    }
+    compactionPlaces[Int(index.rawValue)] = result.isComplete ? nil : last
+    return result.hasBlock
   }
 
   /// Drops file cache and what is like it, oldest first, from all caches by their size.
@@ -136,15 +141,37 @@ extension LabEngine {
     return dropped
   }
 
-  /// Drops cache on each node of which no zone is above its low mark, until one is above its high mark. Linux: `kswapd`.
+  /// Drops cache on each node of which no zone is above its low mark, until one is above its high mark; where large folios were sought
+  /// and not had, also compacts for one. Without fallback, as many whole pageblocks are brought together as the high mark has frames,
+  /// so that each mobility finds its own. Linux: `kswapd`, `kcompactd`; `vm.defrag_mode`.
   func balance() {
     for node in lab.machine.zones.nodes {
       let request = FrameRequest(.movable, node: node, isNodeFixed: true)
-      guard !isAbove({ $0.low }, request) else { continue }
-      var left = 64
-      while !isAbove({ $0.high }, request), left > 0 {
-        guard reclaim(FrameCount(4096), for: FrameRequest(.movable, node: node), on: CPUIndex(0)) > .zero else { return }
+      let isLow = !isAbove({ $0.low }, request)
+      var left = isLow ? 64 : 0
+      while !isAbove({ $0.high }, request), left > 0, reclaim(FrameCount(4096), for: request, on: CPUIndex(0)) > .zero {
         left -= 1
+      }
+      if spec.policy.fallback == .never {
+        keepPageblocksFree(request)
+      } else if wanted > Self.costlyOrder {
+        _ = compact(wanted, for: request)
+      }
+    }
+    wanted = Order(0)
+  }
+
+  private func keepPageblocksFree(_ request: FrameRequest) {
+    let order = lab.machine.zones[ZoneIndex(0)].pageblockOrder
+    for index in lab.machine.zones.zones(for: request) {
+      let mark = lab.machine.zones[index].watermarks.high
+      var left = 16
+      while left > 0, lab.machine.zones[index].freeInLargeBlocks() < mark {
+        left -= 1
+        let free = lab.machine.zones[index].freeInTree()
+        let some = FrameCount(rawValue: order.frames.rawValue * 4)
+        if free < mark + some, reclaim(some, for: request, on: CPUIndex(0)) == .zero { return }
+        guard compactFurther(index, order) else { break }
       }
     }
   }

@@ -34,8 +34,8 @@ final class LabEngine {
   var compactionPlaces: [FrameNumber?]
   /// Failed compactions to wait through, and how many of these have passed. Linux: `compact_defer_shift`.
   var deferrals: (shift: UInt32, passed: UInt32) = (0, 0)
-  /// Shares of caches when something is dropped.
-  var dropTurn = 0
+  /// The largest order above the costly ones that was sought in vain since the last tick.
+  var wanted = Order(0)
   var spaces: [String: SpaceHolder] = [:]
   var added: [AddedMemory] = []
   private let cpuCount: UInt64

@@ -43,8 +43,10 @@ struct Sampler {
       "free": bytes(totals.free.rawValue), "used": bytes((all - totals.free).rawValue), "cache": bytes(totals.cache.rawValue),
       "movable": bytes(totals.movable.rawValue), "unmovable": owned(.unmovable), "reclaimable": owned(.reclaimable),
       "pinned": owned(.pinned), "tables": owned(.pageTable), "pools": bytes(totals.pool.rawValue), "memmap": owned(.memmap),
-      "reserved": owned(.reserved), "fixed": bytes(totals.fixed.rawValue), "fixed-share": share(totals.fixed.rawValue, all.rawValue),
-      "failures": engine.failures, "migrated": bytes(engine.tally.moved.rawValue), "dropped": bytes(engine.tally.dropped.rawValue),
+      "reserved": owned(.reserved), "fixed": bytes(totals.fixed.rawValue),
+      "fixed-share": share(totals.fixed.rawValue, all.rawValue),
+      "failures": engine.failures, "migrated": bytes(engine.tally.moved.rawValue),
+      "dropped": bytes(engine.tally.dropped.rawValue),
       "huge-asked": engine.hugeAsked, "huge-had": engine.hugeHad,
       "huge-success": engine.hugeAsked == 0 ? 10_000 : share(engine.hugeHad, engine.hugeAsked), "steps": engine.operations,
     ]

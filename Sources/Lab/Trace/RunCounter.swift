@@ -23,7 +23,8 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("pools", .bytes, "pages of huge pools, used or not"),
     RunCounter("memmap", .bytes, "descriptors in the machine's own frames"),
     RunCounter("reserved", .bytes, "memory that never reached the allocator, descriptors apart"),
-    RunCounter("fixed", .bytes, "all memory that stays where it is: reserved, descriptors, unmovable, reclaimable, pinned, page tables"),
+    RunCounter(
+      "fixed", .bytes, "all memory that stays where it is: reserved, descriptors, unmovable, reclaimable, pinned, page tables"),
     RunCounter("fixed-share", .basisPoints, "share of the memory that is fixed"),
     RunCounter(poolName, .pages, takesSize: true, "pages in the huge pool of the size"),
     RunCounter("spoilt", .basisPoints, takesSize: true, "share of aligned ranges of the size that have unmovable memory in them"),

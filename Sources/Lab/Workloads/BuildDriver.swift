@@ -51,11 +51,11 @@ final class BuildDriver: Driver {
     left -= 1
     let scale = engine.tick.rawValue
     // In ten-thousandths of memory a second.
-    feed(compilers, 120 * unit * scale, engine)
+    feed(compilers, 300 * unit * scale, engine)
     feed(tables, 3 * unit * scale, engine)
     feed(files, 25 * unit * scale, engine)
     feed(inodes, 4 * unit * scale, engine)
-    feed(objects, 1 * unit * scale, engine)
+    feed(objects, 3 * unit * scale, engine)
     // Bursts of a tenth of memory or so.
     guard random.below(4) == 0 else { return }
     let count = 1000 * unit * scale / 512

@@ -58,8 +58,8 @@ extension LabEngine {
     add(
       name + "/files",
       flow(
-        .movable, cacheSizes([(1, 8), (4, 4), (8, 2), (16, 2), (32, 4)]), limit: memory, fillsIn: Seconds(1500),
-        rate: ByteCount(rawValue: share(25, workload).rawValue / 60), .forever, isCache: true, node: node))
+        .movable, cacheSizes([(1, 8), (4, 4), (8, 2), (16, 2), (32, 4)]), limit: memory, fillsIn: Seconds(3000),
+        rate: ByteCount(rawValue: share(4, workload).rawValue / 60), .forever, isCache: true, node: node))
     // Processes: services stay, jobs come and go.
     add(
       name + "/services",
@@ -72,39 +72,48 @@ extension LabEngine {
       name + "/jobs",
       flow(
         .movable, [(512, 1), (16, 8), (4, 8), (1, 24)], limit: jobs, fillsIn: .zero,
-        rate: ByteCount(rawValue: jobs.rawValue / 1800),
-        .exponential(mean: Seconds(1800)), node: node))
+        rate: ByteCount(rawValue: jobs.rawValue / 3600),
+        .exponential(mean: Seconds(3600)), node: node))
     for part in ["/services", "/jobs"] {
       var tables = flow(
-        .unmovable, [(1, 1)], limit: share(60, workload), fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(3600)),
+        .unmovable, [(1, 1)], limit: share(60, workload), fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(7200)),
         node: node)
       tables.follows = (name + part, 10)
+      tables.kind = .pageTable
       add(name + part + "' page tables", tables)
     }
-    // File names and inodes: a start reads very many, of which few are needed for long, some in every page.
-    let inodes = share(Self.slabPeak, workload)
+    // A start reads very many file names and inodes. Most are not needed for long; some are in use as long as the server runs, and
+    // these lie among the others.
+    let first: [(frames: UInt64, weight: UInt32)] = [(1, 2), (2, 1), (4, 2), (8, 3)]
+    add(
+      name + "/first inodes",
+      flow(
+        .reclaimable, first, limit: share(4200, workload), fillsIn: Seconds(1500), rate: .zero,
+        .uniform(Seconds(1200), Seconds(2400)), node: node))
+    add(
+      name + "/inodes in use",
+      flow(.reclaimable, first, limit: share(120, workload), fillsIn: Seconds(1500), rate: .zero, .forever, node: node))
+    let inodes = share(100, workload)
     add(
       name + "/dentries and inodes",
       flow(
-        .reclaimable, [(1, 2), (2, 1), (4, 2), (8, 3)], limit: inodes, fillsIn: Seconds(1500),
-        rate: ByteCount(rawValue: share(200, workload).rawValue / 700), .exponential(mean: Seconds(700)), node: node))
+        .reclaimable, [(1, 2), (2, 1), (4, 2), (8, 3)], limit: inodes, fillsIn: .zero,
+        rate: ByteCount(rawValue: inodes.rawValue / 7200), .exponential(mean: Seconds(7200)), node: node))
+    let objects = share(90, workload)
     add(
       name + "/kernel objects",
       flow(
-        .unmovable, [(1, 4), (2, 2), (4, 1), (8, 1)], limit: share(90, workload), fillsIn: Seconds(2400),
-        rate: ByteCount(rawValue: share(90, workload).rawValue / 600),
-        .pareto(least: Seconds(30), hundredths: 105, most: Seconds(30 * 86_400)),
+        .unmovable, [(1, 4), (2, 2), (4, 1), (8, 1)], limit: objects, fillsIn: Seconds(2400),
+        rate: ByteCount(rawValue: objects.rawValue / 3600),
+        .pareto(least: Seconds(300), hundredths: 105, most: Seconds(30 * 86_400)),
         node: node))
+    let buffers = share(80, workload)
     add(
       name + "/network buffers",
       flow(
-        .unmovable, [(1, 6), (8, 1)], limit: share(80, workload), fillsIn: .zero,
-        rate: ByteCount(rawValue: share(80, workload).rawValue / 60),
-        .pareto(least: Seconds(2), hundredths: 120, most: Seconds(86_400)), node: node))
+        .unmovable, [(1, 6), (8, 1)], limit: buffers, fillsIn: .zero, rate: ByteCount(rawValue: buffers.rawValue / 1800),
+        .pareto(least: Seconds(60), hundredths: 120, most: Seconds(86_400)), node: node))
   }
-
-  /// What a server's file names and inodes take for a moment while it starts, in ten-thousandths of its memory.
-  private static let slabPeak: UInt64 = 2800
 
   /// Leaves out folios that are larger than files may be read in.
   private func cacheSizes(_ list: [(frames: UInt64, weight: UInt32)]) -> [(frames: UInt64, weight: UInt32)] {
