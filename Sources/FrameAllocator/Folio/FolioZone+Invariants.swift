@@ -28,6 +28,9 @@ extension FolioZone {
   /// - Complexity: O(nodes of the tree + folios * levels).
   @discardableResult public borrowing func checkInvariants() throws(FolioZoneFault) -> FrameCount {
     do { try cache.checkInvariants() } catch { throw .tree(error) }
+    for mobility in [FrameMobility.unmovable, .reclaimable, .movable] {
+      do { try cache.tree.checkSummaries(in: OwnPageblocks(mobility: mobility, marks: pageblocks)) } catch { throw .tree(error) }
+    }
     do { try heads.checkInvariants() } catch { throw .heads(error) }
     for index in 0..<areas.count {
       do { try unsafe areas.area(index).pointee.tree.checkInvariants() } catch { throw .tree(error) }

@@ -1,9 +1,12 @@
+import Synchronization
 public import MemoryUnits
 
 /// One search of the tree.
 @frozen @usableFromInline struct Search {
   /// Bits were seen that the count does not cover: someone is about to take them, or to count them.
   @usableFromInline var inFlight = false
+  /// A leaf was looked into of which the filter lets only a part be taken, so that nothing was noted of it.
+  @usableFromInline var leftOut = false
   /// Whether the search is for something that will partly go back: what it takes stays on its way, as others see it, until the
   /// caller calls ``FreeTreeCore/endMotion()``.
   @usableFromInline var keepsMotion = false
@@ -97,6 +100,24 @@ extension FreeTreeCore {
   /// A block below the node: in the first child that has one.
   @inlinable
   func findBelow(
+    _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> UInt64? {
+    guard node.level == 1, let slot = filter.slot else {
+      return lookBelow(node, order: order, placement, in: filter, &search)
+    }
+    let before = unsafe summary(node).pointee.load(ordering: .sequentiallyConsistent)
+    if isRuledOut(before, order, slot) { return nil }
+    var own = Search()
+    own.keepsMotion = search.keepsMotion
+    let frame = lookBelow(node, order: order, placement, in: filter, &own)
+    if frame == nil && !own.inFlight && !own.leftOut { summarise(node, order, slot, since: before) }
+    search.inFlight = search.inFlight || own.inFlight
+    search.leftOut = search.leftOut || own.leftOut
+    return frame
+  }
+
+  @inlinable
+  func lookBelow(
     _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> UInt64? {
     let view = view(node)

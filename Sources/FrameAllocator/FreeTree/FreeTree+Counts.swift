@@ -1,3 +1,4 @@
+import Synchronization
 public import MemoryUnits
 
 extension FreeTreeCore {
@@ -39,6 +40,11 @@ extension FreeTreeCore {
     let level = unsafe levels[1]
     for offset in 0..<level.nodes {
       let node = TreeNode(level: 1, number: level.first &+ offset)
+      if let slot = filter.slot {
+        let noted = unsafe summary(node).pointee.load(ordering: .sequentiallyConsistent) >> UInt64(4 * slot) & 15
+        // One more than the order that is not there: what is left cannot raise the bound.
+        if noted != 0, Int(noted) - 2 <= bound ?? -1 { continue }
+      }
       let view = view(node)
       for word in 0..<8 {
         let free = view.freeWord(word)

@@ -1,4 +1,5 @@
 public import MemoryUnits
+import Synchronization
 
 /// What a recount found wrong.
 public enum FreeTreeFault: Error, Hashable, Sendable {
@@ -31,6 +32,32 @@ extension FreeTreeCore {
     for level in 0...top {
       let table = unsafe levels[level]
       for offset in 0..<table.nodes { try check(TreeNode(level: level, number: table.first + offset)) }
+    }
+    try checkSummaries(in: Everywhere())
+  }
+
+  /// Looks for what nodes of leaves note as not being there for searches with such a filter.
+  ///
+  /// - Complexity: O(leaves).
+  borrowing func checkSummaries(in filter: some TreeFilter) throws(FreeTreeFault) {
+    guard top > 0, let place = filter.slot else { return }
+    let table = unsafe levels[1]
+    for offset in 0..<table.nodes {
+      let node = TreeNode(level: 1, number: table.first + offset)
+      let noted = Int(unsafe summary(node).pointee.load(ordering: .relaxed) >> UInt64(4 * place) & 15)
+      guard noted > 0 else { continue }
+      let view = view(node)
+      for word in 0..<8 {
+        var leaves = (view.freeWord(word) | view.partialWord(word)) & filter.usable(node, word)
+        while leaves != 0 {
+          let slot = word << 6 | leaves.trailingZeroBitCount
+          leaves &= leaves - 1
+          let start = FrameNumber(rawValue: node.frame(slot))
+          guard !view.isFree(slot) else { throw .note(start: start, power: noted - 1) }
+          let leaf = self.view(node.child(slot))
+          for word in 0..<8 where hasRun(leaf, noted - 1, around: word) { throw .note(start: start, power: noted - 1) }
+        }
+      }
     }
   }
 

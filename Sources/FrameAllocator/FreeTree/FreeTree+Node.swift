@@ -1,3 +1,4 @@
+import MemoryUnits
 import Synchronization
 
 // What can be done to one node: take and put runs of children, keep the hints above true, move memory between levels.
@@ -57,7 +58,12 @@ extension FreeTreeCore {
     let isLeaf = view.node.level == 0
     if isLeaf && before.rulesOut(power: power) { return nil }
     guard var run = findRun(view, power: power, placement, in: filter) else {
-      if isLeaf && filter.isEverything(below: view.node) && !note(view, noRunOf: power, since: before) { search.inFlight = true }
+      guard isLeaf else { return nil }
+      if !filter.isEverything(below: view.node) {
+        search.leftOut = true
+      } else if !note(view, noRunOf: power, since: before) {
+        search.inFlight = true
+      }
       return nil
     }
     if search.keepsMotion { beginMotion() }
@@ -158,7 +164,11 @@ extension FreeTreeCore {
     guard amount != 0 else { return }
     let old = view.addToCount(amount)
     if old.hasNote { checkNote(view, old.note, run) }
-    if old.available == 0 { updateHint(view.node) }
+    if old.available == 0 {
+      updateHint(view.node)
+      if view.node.level == 0 && top > 0 { forgetSummary(view.node.parent) }
+    }
+    if view.node.level == 1 { forgetSummary(view.node) }
     if old.available &+ amount == 512 && view.node.level < top { promote(view) }
   }
 
@@ -182,7 +192,9 @@ extension FreeTreeCore {
 
   @inlinable func forgetNote(_ view: NodeView) {
     view.forgetNote()
-    if top > 0 { setDry(view.node, from: 9) }
+    guard top > 0 else { return }
+    setDry(view.node, from: 9)
+    forgetSummary(view.node.parent)
   }
 
   /// Notes that a search of a leaf which began at `before` found no run of 2^`power`. False where something has changed since.
@@ -210,6 +222,56 @@ extension FreeTreeCore {
     let line = Int(truncatingIfNeeded: node.number &- level.first) &* 8 &+ power &- 1
     // Eight lines a node were laid out, and powers run from 1 to 8.
     return unsafe dry[line &* 8 &+ word].load(ordering: .sequentiallyConsistent)
+  }
+
+  /// The summary of a node of leaves: for each of four slots of filters, in four bits, one more than the smallest order of which a search
+  /// with such a filter found nothing below the node, 0 for none; above these, how often that was forgotten. Partner: the notes of
+  /// the leaves, and what filters say.
+  @inlinable func summary(_ node: TreeNode) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    let level = unsafe levels[1]
+    // Counts above the leaves have a line each, of which the count takes two bytes; zeroed memory is an atomic of zero.
+    return unsafe (level.counts + Int(truncatingIfNeeded: node.number &- level.first) &<< 6 + 8)
+      .assumingMemoryBound(to: Atomic<UInt64>.self)
+  }
+
+  /// Whether a search with a filter of the slot found no block of `order` below the node, and nothing has come since.
+  @inlinable func isRuledOut(_ summary: UInt64, _ order: Int, _ slot: Int?) -> Bool {
+    guard let slot else { return false }
+    let note = Int(truncatingIfNeeded: summary &>> UInt64(truncatingIfNeeded: 4 &* slot) & 15)
+    return note != 0 && order &+ 1 >= note
+  }
+
+  /// Something came below the node, or what filters say of it has changed.
+  @usableFromInline func forgetSummary(_ node: TreeNode) {
+    let word = unsafe summary(node)
+    var old = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
+    while true {
+      // Counted even where there is no note: a search that is under way must not leave one.
+      let (done, found) = unsafe word.pointee.weakCompareExchange(
+        expected: old, desired: ((old &>> 16) &+ 1) &<< 16, ordering: .sequentiallyConsistent)
+      if done { return }
+      old = found
+    }
+  }
+
+  /// Notes that a search which began at `before` found no block of `order`, and left nothing out.
+  @usableFromInline func summarise(_ node: TreeNode, _ order: Int, _ slot: Int, since before: UInt64) {
+    let shift = UInt64(truncatingIfNeeded: 4 &* slot)
+    let noted = before & ~(15 &<< shift) | UInt64(order &+ 1) &<< shift
+    // Where something has come since, or somebody else noted something, it is not noted: that costs another look at most.
+    _ = unsafe summary(node).pointee.compareExchange(expected: before, desired: noted, ordering: .sequentiallyConsistent)
+  }
+
+  /// What filters say of frames of the range has changed.
+  func forgetSummaries(over range: FrameRange) {
+    let inside = range.intersection(zone)
+    guard top > 0, !inside.isEmpty else { return }
+    var number = TreeNode(level: 1, covering: inside.start.rawValue).number
+    let last = TreeNode(level: 1, covering: inside.end.rawValue - 1).number
+    while number <= last {
+      forgetSummary(TreeNode(level: 1, number: number))
+      number += 1
+    }
   }
 
   /// Says of a leaf that it has no run of 2^`power` frames or more, and that it may have shorter ones.
@@ -269,6 +331,7 @@ extension FreeTreeCore {
       // The count publishes the bits.
       _ = view.addToCount(512 &- run.count)
       updateHint(node)
+      if level == 1 { forgetSummary(node) } else if level == 0 { forgetSummary(node.parent) }
       level &-= 1
     }
   }

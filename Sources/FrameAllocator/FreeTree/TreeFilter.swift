@@ -11,6 +11,9 @@ import MemoryUnits
   func some(_ node: TreeNode, _ word: Int) -> UInt64
   /// Whether everything below the node may be taken: only then may a search note that it found nothing there.
   func isEverything(below node: TreeNode) -> Bool
+  /// Where nodes of leaves note what searches with such a filter did not find, of four places; nil for filters that are not asked often.
+  /// Whoever changes what the filter says of a node has its notes forgotten afterwards.
+  var slot: Int? { get }
 }
 
 /// A search without bounds: what the tree's own requests use.
@@ -19,6 +22,7 @@ import MemoryUnits
   @inlinable @inline(__always) func usable(_ node: TreeNode, _ word: Int) -> UInt64 { ~0 }
   @inlinable @inline(__always) func some(_ node: TreeNode, _ word: Int) -> UInt64 { ~0 }
   @inlinable @inline(__always) func isEverything(below node: TreeNode) -> Bool { true }
+  @inlinable var slot: Int? { 3 }
 }
 
 /// A search inside a range of frames.
@@ -41,4 +45,5 @@ struct Inside: TreeFilter {
   func usable(_ node: TreeNode, _ word: Int) -> UInt64 { bits(node, word, rounded: .down) }
   func some(_ node: TreeNode, _ word: Int) -> UInt64 { bits(node, word, rounded: .up) }
   func isEverything(below node: TreeNode) -> Bool { false }
+  var slot: Int? { nil }
 }

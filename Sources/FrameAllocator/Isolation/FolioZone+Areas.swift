@@ -83,6 +83,7 @@ extension FolioZone {
     }
     _ = unsafe areas.add(place)
     pageblocks.set(.contiguous, over: range)
+    cache.tree.forgetSummaries(over: range)
   }
 
   /// The ranges of the zone's areas.

@@ -158,7 +158,10 @@ extension FolioZone {
   }
 
   /// Makes the pageblocks of `range` what `mobility` says, after it was given away as a whole.
-  public borrowing func setPageblocks(of range: FrameRange, to mobility: FrameMobility) { pageblocks.set(mobility, over: range) }
+  public borrowing func setPageblocks(of range: FrameRange, to mobility: FrameMobility) {
+    pageblocks.set(mobility, over: range)
+    cache.tree.forgetSummaries(over: range)
+  }
 
   /// Calls `body` with each folio that `range` touches, lowest first.
   ///

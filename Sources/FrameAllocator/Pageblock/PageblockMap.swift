@@ -227,6 +227,15 @@ struct OwnPageblocks: TreeFilter {
   let mobility: FrameMobility
   let marks: PageblockMap
 
+  var slot: Int? {
+    switch mobility {
+    case .unmovable: 0
+    case .reclaimable: 1
+    case .movable: 2
+    case .contiguous: nil
+    }
+  }
+
   func usable(_ node: TreeNode, _ word: Int) -> UInt64 {
     switch node.level {
     case 0: marks.frames(mobility, in: node, word)

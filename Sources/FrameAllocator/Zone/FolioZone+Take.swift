@@ -28,6 +28,7 @@ extension FolioZone {
   private borrowing func hand(_ range: FrameRange, to mobility: FrameMobility) {
     tally.beginChange()
     pageblocks.set(mobility, over: range)
+    cache.tree.forgetSummaries(over: range)
     tally.endChange()
   }
 
@@ -278,4 +279,5 @@ struct Both<First: TreeFilter, Second: TreeFilter>: TreeFilter {
   func usable(_ node: TreeNode, _ word: Int) -> UInt64 { first.usable(node, word) & second.usable(node, word) }
   func some(_ node: TreeNode, _ word: Int) -> UInt64 { first.some(node, word) & second.some(node, word) }
   func isEverything(below node: TreeNode) -> Bool { first.isEverything(below: node) && second.isEverything(below: node) }
+  var slot: Int? { nil }
 }

@@ -72,6 +72,8 @@ extension ZoneSet {
     for index in list(for: request) where accepts(index, request) {
       let marks = self[index].watermarks
       let reserve = reserves.reserve(Int(index.rawValue), for: request.highestZone)
+      // What the first try did not find in a zone, the second does not either, without a drain.
+      if !isFirstTry, !drains, self[index].isAbove(marks.low, order: order, urgency: .ordinary, reserve: reserve) { continue }
       guard
         self[index].isAbove(
           isFirstTry ? marks.low : marks.min, order: order, urgency: isFirstTry ? .ordinary : request.urgency,
