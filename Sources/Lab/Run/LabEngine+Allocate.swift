@@ -43,14 +43,14 @@ extension LabEngine {
     return place
   }
 
-  @inline(__always)
   private func take(_ order: Order, _ request: FrameRequest, _ client: Client, on cpu: CPUIndex) -> FolioPlace? {
-    do throws(FolioError) {
-      guard let folio = try lab.machine.zones.allocateIfFree(order, request, on: cpu) else { return nil }
+    // What was not there a moment ago is not there now, as long as nothing was freed.
+    guard order < missing[Int(request.mobility.rawValue)] else { return nil }
+    if let folio = try? lab.machine.zones.allocateIfFree(order, request, on: cpu) {
       return keep(FolioPlace(head: folio.head, order: folio.order), client)
-    } catch {
-      return nil
     }
+    if !request.isNodeFixed, order > Order(0) { missing[Int(request.mobility.rawValue)] = order }
+    return nil
   }
 
   /// Makes a folio that was just allocated a client's.
@@ -115,6 +115,7 @@ extension LabEngine {
       return left >= 0
     }
     compactionPlaces[Int(index.rawValue)] = result.isComplete ? nil : last
+    if result.moved > .zero { forgetMissing() }
     return result.hasBlock
   }
 

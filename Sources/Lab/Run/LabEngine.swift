@@ -34,6 +34,8 @@ final class LabEngine {
   var compactionPlaces: [FrameNumber?]
   /// Failed compactions to wait through, and how many of these have passed. Linux: `compact_defer_shift`.
   var deferrals: (shift: UInt32, passed: UInt32) = (0, 0)
+  /// For each mobility the smallest order that was sought in vain since something was freed last.
+  var missing = [Order](repeating: Order(63), count: FrameMobility.allCases.count)
   /// The largest order above the costly ones that was sought in vain since the last tick.
   var wanted = Order(0)
   var spaces: [String: SpaceHolder] = [:]
@@ -131,9 +133,14 @@ final class LabEngine {
     return min(rate.rawValue * tick.rawValue, limit - held - client.owed)
   }
 
+  func forgetMissing() {
+    for index in missing.indices { missing[index] = Order(63) }
+  }
+
   /// Gives a folio back.
   func release(_ place: FolioPlace, on cpu: CPUIndex) {
     operations += 1
+    forgetMissing()
     do throws(FolioError) {
       try lab.machine.zones.free(at: place.head, order: place.order, on: cpu)
     } catch {

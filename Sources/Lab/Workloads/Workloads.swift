@@ -58,20 +58,20 @@ extension LabEngine {
     add(
       name + "/files",
       flow(
-        .movable, cacheSizes([(1, 8), (4, 4), (8, 2), (16, 2), (32, 4)]), limit: memory, fillsIn: Seconds(3000),
+        .movable, cacheSizes([(1, 4), (4, 4), (16, 4), (32, 4), (64, 2)]), limit: memory, fillsIn: Seconds(3000),
         rate: ByteCount(rawValue: share(4, workload).rawValue / 60), .forever, isCache: true, node: node))
     // Processes: services stay, jobs come and go.
     add(
       name + "/services",
       flow(
-        .movable, [(512, 1), (16, 8), (4, 8), (1, 24)], limit: share(2000, workload), fillsIn: Seconds(1200), rate: .zero,
+        .movable, [(512, 1), (16, 4), (4, 4), (1, 6)], limit: share(2000, workload), fillsIn: Seconds(1200), rate: .zero,
         .forever,
         node: node))
     let jobs = share(1000, workload)
     add(
       name + "/jobs",
       flow(
-        .movable, [(512, 1), (16, 8), (4, 8), (1, 24)], limit: jobs, fillsIn: .zero,
+        .movable, [(512, 1), (16, 4), (4, 4), (1, 6)], limit: jobs, fillsIn: .zero,
         rate: ByteCount(rawValue: jobs.rawValue / 3600),
         .exponential(mean: Seconds(3600)), node: node))
     for part in ["/services", "/jobs"] {
@@ -84,7 +84,7 @@ extension LabEngine {
     }
     // A start reads very many file names and inodes. Most are not needed for long; some are in use as long as the server runs, and
     // these lie among the others.
-    let first: [(frames: UInt64, weight: UInt32)] = [(1, 2), (2, 1), (4, 2), (8, 3)]
+    let first: [(frames: UInt64, weight: UInt32)] = [(1, 1), (2, 1), (4, 2), (8, 4)]
     add(
       name + "/first inodes",
       flow(
@@ -97,13 +97,13 @@ extension LabEngine {
     add(
       name + "/dentries and inodes",
       flow(
-        .reclaimable, [(1, 2), (2, 1), (4, 2), (8, 3)], limit: inodes, fillsIn: .zero,
+        .reclaimable, [(1, 1), (2, 1), (4, 2), (8, 4)], limit: inodes, fillsIn: .zero,
         rate: ByteCount(rawValue: inodes.rawValue / 7200), .exponential(mean: Seconds(7200)), node: node))
     let objects = share(90, workload)
     add(
       name + "/kernel objects",
       flow(
-        .unmovable, [(1, 4), (2, 2), (4, 1), (8, 1)], limit: objects, fillsIn: Seconds(2400),
+        .unmovable, [(1, 2), (4, 1), (8, 1)], limit: objects, fillsIn: Seconds(2400),
         rate: ByteCount(rawValue: objects.rawValue / 3600),
         .pareto(least: Seconds(300), hundredths: 105, most: Seconds(30 * 86_400)),
         node: node))
@@ -111,7 +111,7 @@ extension LabEngine {
     add(
       name + "/network buffers",
       flow(
-        .unmovable, [(1, 6), (8, 1)], limit: buffers, fillsIn: .zero, rate: ByteCount(rawValue: buffers.rawValue / 1800),
+        .unmovable, [(1, 2), (8, 1)], limit: buffers, fillsIn: .zero, rate: ByteCount(rawValue: buffers.rawValue / 1800),
         .pareto(least: Seconds(60), hundredths: 120, most: Seconds(86_400)), node: node))
   }
 
