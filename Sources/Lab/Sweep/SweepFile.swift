@@ -89,11 +89,7 @@ public final class SweepFile {
   ///
   /// - Throws: ``SweepFileError``; of other figures nothing is written.
   public func append(_ row: SweepRow) throws(SweepFileError) {
-    if let first = rows.first, first.columns != row.columns {
-      throw .otherFigures(
-        point: row.point, missing: first.columns.filter { !row.columns.contains($0) },
-        more: row.columns.filter { !first.columns.contains($0) })
-    }
+    if let first = rows.first { try row.checkColumns(of: first) }
     let text = (rows.isEmpty ? SweepTable.header(identity, row) : "") + SweepTable.record(identity, row)
     do {
       try handle.write(contentsOf: Data(text.utf8))

@@ -67,4 +67,11 @@ extension SweepFileContent {
 extension SweepRow {
   /// Names and units of its figures.
   var columns: [String] { figures.map { "\($0.name):\($0.unit.rawValue)" } }
+
+  /// Rows of a table have the same figures, or these had no columns.
+  func checkColumns(of first: SweepRow) throws(SweepFileError) {
+    guard first.columns != columns else { return }
+    throw .otherFigures(
+      point: point, missing: first.columns.filter { !columns.contains($0) }, more: columns.filter { !first.columns.contains($0) })
+  }
 }

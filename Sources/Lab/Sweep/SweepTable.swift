@@ -86,6 +86,25 @@ public struct SweepTable: Hashable, Sendable {
   /// Rising by point.
   public internal(set) var rows: [SweepRow]
 
+  /// A table without rows yet.
+  public init(identity: SweepIdentity) { self.init(identity: identity, rows: []) }
+
+  init(identity: SweepIdentity, rows: [SweepRow]) {
+    self.identity = identity
+    self.rows = rows
+  }
+
+  /// Takes a row in, whatever its point's place. Traps for a point that is there.
+  ///
+  /// - Throws: ``SweepFileError/otherFigures(point:missing:more:)`` where its figures are not those of the rows before it.
+  /// - Complexity: O(rows behind it).
+  public mutating func add(_ row: SweepRow) throws(SweepFileError) {
+    if let first = rows.first { try row.checkColumns(of: first) }
+    let place = rows.lastIndex { $0.point <= row.point }.map { $0 + 1 } ?? 0
+    precondition(place == 0 || rows[place - 1].point != row.point, "point \(row.point) is there twice")
+    rows.insert(row, at: place)
+  }
+
   /// Points without a row, as closed ranges, rising.
   public var missing: [ClosedRange<Int>] {
     var missing: [ClosedRange<Int>] = []

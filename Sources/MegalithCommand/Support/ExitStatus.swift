@@ -7,6 +7,8 @@ struct ExitStatus: Error {
   let code: Int32
   /// Nil where the command has said all there is to say.
   let message: String?
+  /// Lines of their own before it, as they are: the places of mistakes in a file.
+  var lines: [String] = []
 
   static func failed(_ message: String) -> ExitStatus { ExitStatus(code: 1, message: message) }
   static func inPart(_ message: String) -> ExitStatus { ExitStatus(code: 2, message: message) }
@@ -17,6 +19,7 @@ struct ExitStatus: Error {
   static let interrupted = ExitStatus(code: 130, message: "stopped; nothing was left behind.")
 
   func report() {
+    for line in lines { StandardError.write(line + "\n") }
     guard let message else { return }
     StandardError.write("megalith: \(message)\n")
   }

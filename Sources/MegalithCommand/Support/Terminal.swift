@@ -16,6 +16,13 @@ struct Terminal {
     usesColour: isatty(STDOUT_FILENO) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
       && getenv("TERM").map { String(cString: $0) } != "dumb")
 
+  /// Columns; 80 where there is no terminal.
+  var width: Int {
+    var size = winsize()
+    guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
   enum Colour: Int {
     case red = 31
     case green = 32
@@ -41,7 +48,11 @@ struct ProgressLine {
 
   func show(_ frame: FrameNumber, of end: FrameNumber) {
     guard isShown, end > FrameNumber(0) else { return }
-    StandardError.write("\r\(task) \(min(frame, end).rawValue * 100 / end.rawValue) %")
+    show("\(min(frame, end).rawValue * 100 / end.rawValue) %")
+  }
+
+  func show(_ state: String) {
+    if isShown { StandardError.write("\r\(task) \(state)\u{1b}[K") }
   }
 
   func clear() {
@@ -62,6 +73,17 @@ enum Interruption {
     signal(SIGINT) { _ in Interruption.seen.store(true, ordering: .relaxed) }
     signal(SIGHUP) { _ in Interruption.seen.store(true, ordering: .relaxed) }
     signal(SIGTERM) { _ in Interruption.seen.store(true, ordering: .relaxed) }
+  }
+
+  /// The first one is remembered; after it signals do again what they would, for work that a second Ctrl-C may end at once.
+  static func watchOnce() {
+    watch()
+    for number in [SIGINT, SIGHUP, SIGTERM] {
+      signal(number) { number in
+        Interruption.seen.store(true, ordering: .relaxed)
+        signal(number, SIG_DFL)
+      }
+    }
   }
 
   static var isRequested: Bool { seen.load(ordering: .relaxed) }
