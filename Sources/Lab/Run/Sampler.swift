@@ -158,7 +158,9 @@ extension Step.Action {
     case .drop(let amount): amount.map { "drop \($0)" } ?? "drop caches"
     case .hotplug(let step): step.title
     case .space(let step): "process \(step.space): \(step.operation.title)"
-    case .expect(let expectation): "expect \(expectation.counter) \(expectation.comparison.rawValue) \(expectation.value)"
+    case .expect(let expectation):
+      "expect \(expectation.counter) \(expectation.comparison.rawValue) "
+        + (RunCounter.named(expectation.counter)?.counter.unit.text(expectation.value) ?? "\(expectation.value)")
     case .snapshot(let label): "look \(label)"
     case .repeated(let times, _): "repeat \(times) times"
     }
