@@ -73,7 +73,7 @@ public final class CapturedFolios: FolioOwner, Sendable {
   // MARK: What the host does in passing
 
   /// Frames between lists reach them: from now on they move. A kernel does so when it starts to empty any range.
-  func settle(_ zones: borrowing ZoneSet, on cpu: CPUIndex) {
+  public func settle(_ zones: borrowing ZoneSet, on cpu: CPUIndex) {
     let heads = state.withLock { state in
       defer { state.unsettled = [] }
       return state.unsettled
@@ -82,7 +82,9 @@ public final class CapturedFolios: FolioOwner, Sendable {
   }
 
   /// Memory that was not handed over becomes free, at most `limit` frames of it. A kernel does so when its lists run dry.
-  func handOver(_ zones: borrowing ZoneSet, limit: FrameCount?) {
+  ///
+  /// - Parameter limit: nil for all of it.
+  public func handOver(_ zones: borrowing ZoneSet, limit: FrameCount?) {
     let all = state.withLock { state in
       defer { state.deferred = [] }
       return state.deferred

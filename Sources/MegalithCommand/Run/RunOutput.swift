@@ -36,12 +36,13 @@ enum OutputFile {
 
 /// Tells on a terminal how far a run is; silent elsewhere.
 final class RunProgressLine {
-  private let line = ProgressLine("running")
+  private let line: ProgressLine
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
   private var next: ContinuousClock.Instant
 
-  init() {
+  init(_ task: String = "running") {
+    line = ProgressLine(task)
     start = clock.now
     next = start + .milliseconds(200)
   }

@@ -47,7 +47,11 @@ enum ScenarioMachine {
     }
     let owner = CapturedFolios()
     do throws(CapturedMachineError) {
-      return LabMachine(try Machine(capture: root, owner: owner, model: model), owner: owner)
+      let machine = try Machine(capture: root, owner: owner, model: model)
+      // What a kernel does in passing once somebody asks for memory.
+      owner.settle(machine.zones, on: CPUIndex(0))
+      owner.handOver(machine.zones, limit: nil)
+      return LabMachine(machine, owner: owner)
     } catch {
       throw ExitStatus(error)
     }
