@@ -31,7 +31,7 @@ struct Megalith: ParsableCommand {
     subcommands: [
       SurveyCommand.self, ExplainCommand.self, CaptureCommand.self, ReserveCommand.self, ReleaseCommand.self, PoolsCommand.self,
       PersistCommand.self, WatchCommand.self, MetricsCommand.self, TouchMemoryCommand.self, LayoutCommand.self,
-      ModelsCommand.self, RunCommand.self, MergeCommand.self,
+      ModelsCommand.self, RunCommand.self, MergeCommand.self, WhatifCommand.self,
     ],
     defaultSubcommand: SurveyCommand.self)
 

@@ -17,11 +17,13 @@ public struct RunProgress: Hashable, Sendable {
 public struct LabRun {
   /// - Parameters:
   ///   - machine: in place of the scenario's own, for those that are made of captures; nil to boot what the scenario says.
+  ///   - adopting: whether the machine holds what clients with a ``WorkloadMix`` have allocated before, which is theirs then.
   ///   - shouldGoOn: told now and then how far the run is; false ends it after the tick. The trace says that it was stopped.
   /// - Throws: ``LabError`` where there is no machine. What fails later is an event of the trace.
   /// - Complexity: O(folios allocated), and O(folios held) for each row of counters and each map.
   public static func run(
-    _ scenario: Scenario, on machine: consuming LabMachine? = nil, shouldGoOn: (RunProgress) -> Bool = { _ in true }
+    _ scenario: Scenario, on machine: consuming LabMachine? = nil, adopting: Bool = false,
+    shouldGoOn: (RunProgress) -> Bool = { _ in true }
   ) throws(LabError) -> RunTrace {
     let lab: LabMachine
     if let given = machine.take() {
@@ -29,7 +31,7 @@ public struct LabRun {
     } else {
       lab = try LabMachine(scenario.machine, seed: scenario.seed)
     }
-    let runner = Runner(scenario, lab)
+    let runner = Runner(scenario, lab, adopting: adopting)
     runner.run(shouldGoOn)
     return runner.trace
   }
@@ -46,14 +48,19 @@ final class Runner {
   private var nextCounters: UInt64 = 0
   private var nextMap: UInt64 = 0
 
-  init(_ scenario: Scenario, _ lab: consuming LabMachine) {
+  init(_ scenario: Scenario, _ lab: consuming LabMachine, adopting: Bool = false) {
     self.scenario = scenario
     engine = LabEngine(lab, scenario.machine, seed: scenario.seed, tick: max(scenario.sampling.tick, Seconds(1)))
     for client in scenario.clients {
       switch client.kind {
       case .figures(let figures): engine.add(client.name, Flow(figures))
       case .workload(let workload): engine.install(workload, named: client.name)
+      case .mix(let mix): engine.installServer(mix, client.name)
       }
+    }
+    if adopting {
+      engine.adopt(
+        scenario.clients.compactMap { if case .mix(let mix) = $0.kind { ($0.name, mix) } else { nil } })
     }
     samples = Sampler(engine, sizes: scenario.sampling.sizes)
     trace = RunTrace(

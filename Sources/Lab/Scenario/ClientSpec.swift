@@ -16,6 +16,8 @@ public struct ClientSpec: Hashable, Sendable {
   public enum Kind: Hashable, Sendable {
     case figures(ClientFigures)
     case workload(WorkloadSpec)
+    /// A server's life with a host's amounts; no file has it.
+    case mix(WorkloadMix)
   }
 }
 

@@ -13,7 +13,7 @@ extension LabEngine {
   /// Adds the clients of a workload, under its name and a slash.
   func install(_ workload: WorkloadSpec, named name: String) {
     switch workload.kind {
-    case .server: installServer(workload, name)
+    case .server: installServer(WorkloadMix(server: workload) { share($0, workload) }, name)
     case .network: installNetwork(workload, name)
     case .streaming: installStreaming(workload, name)
     case .forks: add(ForkDriver(self, workload, name), named: name)
@@ -52,22 +52,23 @@ extension LabEngine {
     return flow
   }
 
-  private func installServer(_ workload: WorkloadSpec, _ name: String) {
-    let node = workload.node
+  /// Adds the clients of a server's life that holds so much.
+  func installServer(_ mix: WorkloadMix, _ name: String) {
+    let node = mix.node
     // Files: read in as fast as disks give, until memory is full, then a steady stream.
     add(
       name + "/files",
       flow(
-        .movable, cacheSizes([(1, 4), (4, 4), (16, 4), (32, 4), (64, 2)]), limit: memory, fillsIn: Seconds(3000),
-        rate: ByteCount(rawValue: share(4, workload).rawValue / 60), .forever, isCache: true, node: node))
+        .movable, cacheSizes([(1, 4), (4, 4), (16, 4), (32, 4), (64, 2)]), limit: mix.files ?? memory, fillsIn: Seconds(3000),
+        rate: mix.filesRate, mix.filesLifetime, isCache: true, node: node))
     // Processes: services stay, jobs come and go.
     add(
       name + "/services",
       flow(
-        .movable, [(512, 1), (16, 4), (4, 4), (1, 6)], limit: share(2000, workload), fillsIn: Seconds(1200), rate: .zero,
+        .movable, [(512, 1), (16, 4), (4, 4), (1, 6)], limit: mix.services, fillsIn: Seconds(1200), rate: .zero,
         .forever,
         node: node))
-    let jobs = share(1000, workload)
+    let jobs = mix.jobs
     add(
       name + "/jobs",
       flow(
@@ -76,9 +77,9 @@ extension LabEngine {
         .exponential(mean: Seconds(3600)), node: node))
     for part in ["/services", "/jobs"] {
       var tables = flow(
-        .unmovable, [(1, 1)], limit: share(60, workload), fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(7200)),
+        .unmovable, [(1, 1)], limit: mix.tables, fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(7200)),
         node: node)
-      tables.follows = (name + part, 10)
+      tables.follows = (name + part, mix.tableShare)
       tables.kind = .pageTable
       add(name + part + "' page tables", tables)
     }
@@ -88,18 +89,18 @@ extension LabEngine {
     add(
       name + "/first inodes",
       flow(
-        .reclaimable, first, limit: share(4200, workload), fillsIn: Seconds(1500), rate: .zero,
+        .reclaimable, first, limit: mix.firstInodes, fillsIn: Seconds(1500), rate: .zero,
         .uniform(Seconds(1200), Seconds(2400)), node: node))
     add(
       name + "/inodes in use",
-      flow(.reclaimable, first, limit: share(120, workload), fillsIn: Seconds(1500), rate: .zero, .forever, node: node))
-    let inodes = share(100, workload)
+      flow(.reclaimable, first, limit: mix.inodesInUse, fillsIn: Seconds(1500), rate: .zero, .forever, node: node))
+    let inodes = mix.inodes
     add(
       name + "/dentries and inodes",
       flow(
         .reclaimable, [(1, 1), (2, 1), (4, 2), (8, 4)], limit: inodes, fillsIn: .zero,
         rate: ByteCount(rawValue: inodes.rawValue / 7200), .exponential(mean: Seconds(7200)), node: node))
-    let objects = share(90, workload)
+    let objects = mix.objects
     add(
       name + "/kernel objects",
       flow(
@@ -107,12 +108,16 @@ extension LabEngine {
         rate: ByteCount(rawValue: objects.rawValue / 3600),
         .pareto(least: Seconds(300), hundredths: 105, most: Seconds(30 * 86_400)),
         node: node))
-    let buffers = share(80, workload)
+    let buffers = mix.buffers
     add(
       name + "/network buffers",
       flow(
         .unmovable, [(1, 2), (8, 1)], limit: buffers, fillsIn: .zero, rate: ByteCount(rawValue: buffers.rawValue / 1800),
         .pareto(least: Seconds(60), hundredths: 120, most: Seconds(86_400)), node: node))
+    guard mix.other > .zero else { return }
+    add(
+      name + "/other kernel memory",
+      flow(.unmovable, [(1, 4), (8, 1)], limit: mix.other, fillsIn: Seconds(60), rate: .zero, .forever, node: node))
   }
 
   /// Leaves out folios that are larger than files may be read in.
