@@ -53,7 +53,9 @@ final class RunProgressLine {
     next = now + .milliseconds(200)
     let milliseconds = (now - start) / .milliseconds(1)
     let steps = UInt64(Double(progress.operations) * 1000 / max(milliseconds, 1))
-    line.show("\(progress.time) of \(progress.total), \(steps) steps a second")
+    // Whole minutes where there are hours to go, or the line would jump about.
+    let unit: UInt64 = progress.total > Seconds(3600) ? 60 : 1
+    line.show("\(Seconds(rawValue: progress.time.rawValue / unit * unit)) of \(progress.total), \(steps) steps a second")
   }
 
   func clear() { line.clear() }

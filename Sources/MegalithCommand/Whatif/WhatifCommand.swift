@@ -16,8 +16,7 @@ struct WhatifCommand: ParsableCommand {
       long. Tells for each page size what could be had now, then, right after the boot, and then. Nothing on the host is changed.
 
       The memory map is the host's. Who allocates is a model: the host's own amounts (file cache, anonymous memory, slab, page \
-      tables, kernel stacks), each with the lifetimes of the server workload. Booted, a host that was just started and one that has \
-      run for months are the same.
+      tables, kernel stacks), each with the lifetimes of the server workload. The same seed gives the same lives.
 
       SETTINGS
         kernel parameters: \(WhatifSettings.parameterNames.joined(separator: ", "))
@@ -25,8 +24,10 @@ struct WhatifCommand: ParsableCommand {
 
       EXIT CODES
         0   done
-        1   there is no such machine, or a setting had no effect in part (the tables say so)
+        1   memory could not be plugged in, or a pool not made (what happened is printed)
         64  an unknown setting or size
+        65  no such machine can be
+        130 stopped by Ctrl-C
 
       EXAMPLE
         megalith whatif --sysroot host.capture --set hugetlb_cma=8G,movablecore=50% --add 16G@node0 --days 7

@@ -17,16 +17,16 @@ struct WhatifScreen {
       words.isEmpty ? ["A boot without other settings"] : ["A boot with"] + words.map { $0 + ($0 == words.last ? "" : ",") },
       indent: "")
     lines[0] = terminal.heading(lines[0])
-    lines += ["", terminal.heading("Pages that could be had, with what their pools hold")]
+    lines += ["", terminal.heading("Pages that could be had")]
     var table = TextTable([
       .init(title: "pages of", isNumber: false), .init(title: "now: survey", isNumber: true),
       .init(title: "machine", isNumber: true), .init(title: "in \(result.length)", isNumber: true),
       .init(title: "booted anew", isNumber: true), .init(title: "in \(result.length)", isNumber: true),
     ])
     for size in result.sizes {
-      table.add(
-        ["\(size.size)", "\(size.survey)"]
-          + [size.now, size.later, size.booted, size.bootedLater].map { Self.text($0) })
+      let moments = [size.now, size.later, size.booted, size.bootedLater]
+      table.add(["\(size.size)", "\(size.survey)"] + moments.map { "\($0.obtainable)" })
+      if moments.contains(where: { $0.held > 0 }) { table.add(["  in pools", ""] + moments.map { "\($0.held)" }) }
     }
     lines += table.lines(indent: "  ")
     lines += after()
@@ -45,9 +45,5 @@ struct WhatifScreen {
         Paragraph.wrap(
           "\(step.step): " + (step.outcome == .failed ? "FAILED, " : "") + step.text, indent: "  ", hanging: "    ")
       }
-  }
-
-  private static func text(_ pages: WhatifResult.Pages) -> String {
-    pages.held == 0 ? "\(pages.obtainable)" : "\(pages.obtainable) + \(pages.held) held"
   }
 }
