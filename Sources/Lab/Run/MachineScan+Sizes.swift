@@ -1,5 +1,6 @@
 import FrameMap
 import MemoryUnits
+import Mobility
 import PhysicalLayout
 
 extension MachineScan {
@@ -17,9 +18,11 @@ extension MachineScan {
 
   /// - Parameters:
   ///   - order: at least a cell's.
-  ///   - movesPoolPages: whether pages of pools smaller than the size move.
+  ///   - rule: which zones are searched, and whether smaller pages of pools move. A page of a pool that is no smaller is held
+  ///     already, or does not move.
   ///   - spare: frames that are free or can be dropped, above what the zones keep.
-  func count(_ order: Order, movesPoolPages: Bool, searchesMovable: Bool, spare: FrameCount) -> SizeCount {
+  func count(_ order: Order, _ rule: RangeRule, spare: FrameCount) -> SizeCount {
+    let movesPoolPages = rule.source == .contiguousRange && rule.hugePages == .migrate
     var result = SizeCount()
     let step = Int(1 << UInt64(order.rawValue - unit.rawValue))
     var candidates: UInt64 = 0
@@ -32,19 +35,19 @@ extension MachineScan {
         var isMemory = true
         var isSpoilt = false
         var isFree = true
-        var hasPool = false
+        var poolOrder: Order?
         for cell in cells[index..<(index + step)] {
-          if cell.rank == 4, cell.owner == 8 || cell.owner == 9 { isMemory = false }
+          if cell.absent > 0 { isMemory = false }
           isSpoilt = isSpoilt || cell.fixed > 0
-          hasPool = hasPool || cell.pool > 0
+          if cell.pool > 0 { poolOrder = max(poolOrder ?? Order(0), cell.poolOrder) }
           isFree = isFree && UInt64(cell.free) == unit.frames.rawValue
         }
         if isMemory {
           result.ranges += 1
           if isSpoilt { result.spoilt += 1 }
           if isFree { result.free += 1 }
-          let isSearched = searchesMovable || range.zone != .movable
-          if !isSpoilt, isSearched, !hasPool || movesPoolPages { candidates += 1 }
+          let isHeld = poolOrder.map { $0 >= order || !movesPoolPages } ?? false
+          if !isSpoilt, !isHeld, rule.searches(range.zone) { candidates += 1 }
         }
         index += step
       }
@@ -56,11 +59,11 @@ extension MachineScan {
   /// Frames that are free, that can be dropped, that move, that stay, and of pools.
   var totals: (free: FrameCount, cache: FrameCount, movable: FrameCount, fixed: FrameCount, pool: FrameCount) {
     var sums: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
-    for cell in cells where !(cell.rank == 4 && (cell.owner == 8 || cell.owner == 9)) {
+    for cell in cells {
       sums.0 += UInt64(cell.free)
       sums.1 += UInt64(cell.cache)
       sums.2 += UInt64(cell.movable)
-      sums.3 += UInt64(cell.fixed)
+      sums.3 += UInt64(cell.fixed - cell.absent)
       sums.4 += UInt64(cell.pool)
     }
     return (FrameCount(sums.0), FrameCount(sums.1), FrameCount(sums.2), FrameCount(sums.3), FrameCount(sums.4))

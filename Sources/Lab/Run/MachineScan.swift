@@ -14,10 +14,14 @@ struct MachineScan {
     /// Of file cache, which can be dropped.
     var cache: UInt32 = 0
     var movable: UInt32 = 0
-    /// What stays where it is, whatever the reason.
+    /// What stays where it is, whatever the reason; ``absent`` too.
     var fixed: UInt32 = 0
-    /// Pages of pools, which move or do not as the search for a range has it.
+    /// Pages of pools that nobody pinned, which move or do not as the search for a range has it.
     var pool: UInt32 = 0
+    /// Of ``fixed``, what is no memory, or not online.
+    var absent: UInt32 = 0
+    /// The largest of those pools' pages.
+    var poolOrder = Order(0)
     /// Whose most of what is most in the way is.
     var owner: UInt16 = 0
     var ownerFrames: UInt32 = 0
@@ -115,6 +119,7 @@ struct MachineScan {
       let isRoom = engine.isRoom(range.frames)
       let owner: UInt16 = isRoom ? 8 : 9
       for index in cellIndices(ofRange: number) where cells[index].free < whole {
+        cells[index].absent = whole - cells[index].free
         cells[index].add(whole - cells[index].free, 4, owner)
       }
     }
@@ -126,6 +131,7 @@ struct MachineScan {
         engine.lab.machine.zones[index].forEachFolio(in: range.frames) { place, shape in
           let (rank, owner) = Self.kind(of: place, shape, engine)
           if rank > 0 { take(place.frames, rank, owner) }
+          if rank == 3 { markPool(place) }
         }
       }
     }
@@ -141,20 +147,22 @@ struct MachineScan {
     switch shape.kind {
     case .isolated: return (0, 0)
     case .pageTable: return (4, 2)
-    case .hugePool: return (3, 3)
+    case .hugePool: return Self.isPinned(place, engine) ? (4, 6) : (3, 3)
     case .reserved: return (4, 4)
     case .memmap: return (4, 5)
     case .device: return (4, 7)
     case .ordinary:
       guard shape.mobility == .movable || shape.mobility == .contiguous else { return (4, 7) }
       if engine.owner.base.canDrop(place) { return (1, 1) }
-      // Nobody but the run's own thread changes counts.
-      let pins =
-        engine.lab.machine.zones.table.descriptor(place.head).map {
-          FrameCounts(rawValue: $0.pointee.countsWord.load(ordering: .relaxed)).pins
-        } ?? 0
-      return pins > 0 ? (4, 6) : (2, 1)
+      return Self.isPinned(place, engine) ? (4, 6) : (2, 1)
     }
+  }
+
+  /// Whether a process pinned any frame of a folio.
+  private static func isPinned(_ place: FolioPlace, _ engine: LabEngine) -> Bool {
+    guard let descriptor = engine.lab.machine.zones.table.descriptor(place.head) else { return false }
+    // Nobody but the run's own thread changes counts.
+    return FrameCounts(rawValue: descriptor.pointee.countsWord.load(ordering: .relaxed)).pins > 0
   }
 
   private func cellIndices(ofRange number: Int) -> Swift.Range<Int> {
@@ -170,6 +178,10 @@ struct MachineScan {
     for node in engine.lab.machine.layout.nodes {
       for memory in node.memory where memory.overlaps(range) { take(memory.intersection(range), 4, owner) }
     }
+  }
+
+  private mutating func markPool(_ page: FolioPlace) {
+    forEachCell(of: page.frames) { cells, index, _ in cells[index].poolOrder = max(cells[index].poolOrder, page.order) }
   }
 
   private mutating func take(_ range: FrameRange, _ rank: UInt8, _ owner: UInt16) {

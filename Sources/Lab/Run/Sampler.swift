@@ -1,7 +1,7 @@
 import FrameAllocator
 import FrameMap
-import Mobility
 import MemoryUnits
+import Mobility
 import PhysicalLayout
 
 /// Looks at a machine and keeps what was seen last.
@@ -38,11 +38,14 @@ struct Sampler {
       for (index, owner) in owners(engine).enumerated() where kinds.contains(owner.kind) { sum += scan.byOwner[index] }
       return bytes(sum)
     }
+    let pools = engine.lab.machine.memory.pools.sizes.reduce(ByteCount.zero) {
+      $0 + ByteCount(rawValue: $1.bytes.rawValue * engine.poolPages($1).rawValue)
+    }
     let all = totals.free + totals.cache + totals.movable + totals.fixed + totals.pool
     var found: [String: UInt64] = [
       "free": bytes(totals.free.rawValue), "used": bytes((all - totals.free).rawValue), "cache": bytes(totals.cache.rawValue),
       "movable": bytes(totals.movable.rawValue), "unmovable": owned(.unmovable), "reclaimable": owned(.reclaimable),
-      "pinned": owned(.pinned), "tables": owned(.pageTable), "pools": bytes(totals.pool.rawValue), "memmap": owned(.memmap),
+      "pinned": owned(.pinned), "tables": owned(.pageTable), "pools": pools.rawValue, "memmap": owned(.memmap),
       "reserved": owned(.reserved), "fixed": bytes(totals.fixed.rawValue),
       "fixed-share": share(totals.fixed.rawValue, all.rawValue),
       "failures": engine.failures, "migrated": bytes(engine.tally.moved.rawValue),
@@ -54,16 +57,17 @@ struct Sampler {
     (found["claimed"], found["stolen"], found["polluted"]) = (counts.claimed, counts.stolen, counts.polluted)
     let kept = engine.lab.machine.zones.indices.reduce(FrameCount.zero) { $0 + engine.lab.machine.zones[$1].watermarks.min }
     let spare = (totals.free + totals.cache).saturatingSubtracting(kept)
-    let policy = engine.spec.policy
+    let topOrder = engine.lab.machine.zones.topOrder
+    let mapped = engine.mappedPages
     for size in sizes {
-      let count = scan.count(
-        size.order(baseShift: shift), movesPoolPages: policy.hugePagesInRange == .migrate,
-        searchesMovable: policy.searchesMovableZones, spare: spare)
+      let order = size.order(baseShift: shift)
+      let rule = RangeRule(for: order, topOrder: topOrder, LabMachine.contiguous(engine.spec.policy))
+      let count = scan.count(order, rule, spare: spare)
+      found["mapped.\(size)"] = mapped[size, default: 0]
       found["spoilt.\(size)"] = share(count.spoilt, count.ranges)
       found["free-blocks.\(size)"] = count.free
       found["obtainable.\(size)"] = count.obtainable
-      let hasPool = engine.lab.machine.memory.pools.sizes.contains(size)
-      found["pool.\(size)"] = hasPool ? engine.lab.machine.memory.pools.counts(size).total.rawValue : 0
+      found["pool.\(size)"] = engine.poolPages(size).rawValue
     }
     values = RunCounter.all.flatMap { counter in
       (counter.takesSize ? sizes.map { counter.name($0) } : [counter.name]).map { name in
@@ -119,6 +123,24 @@ struct Sampler {
           node: $0.node.rawValue, zone: "\($0.zone)")
       },
       sizes: sizes.map { $0.bytes.rawValue }, policies: engine.spec.policy.words(layout.architecture))
+  }
+}
+
+extension LabEngine {
+  /// Pages of the huge pool of a size; none where the machine has no such pool.
+  fileprivate func poolPages(_ size: PageSize) -> PageCount {
+    lab.machine.memory.pools.sizes.contains(size) ? lab.machine.memory.pools.counts(size).total : .zero
+  }
+
+  /// Pages that processes have in their tables, by size; one that two processes have counts twice.
+  fileprivate var mappedPages: [PageSize: UInt64] {
+    var counts: [PageSize: UInt64] = [:]
+    for holder in spaces.values {
+      for (range, _) in holder.mapped {
+        lab.machine.memory.forEachPage(in: range, of: holder.space, as: .asMapped) { counts[$0.size, default: 0] += 1 }
+      }
+    }
+    return counts
   }
 }
 

@@ -27,6 +27,7 @@ public struct RunCounter: Hashable, Sendable {
       "fixed", .bytes, "all memory that stays where it is: reserved, descriptors, unmovable, reclaimable, pinned, page tables"),
     RunCounter("fixed-share", .basisPoints, "share of the memory that is fixed"),
     RunCounter(poolName, .pages, takesSize: true, "pages in the huge pool of the size"),
+    RunCounter("mapped", .pages, takesSize: true, "pages of the size in processes' tables, in each process by itself"),
     RunCounter("spoilt", .basisPoints, takesSize: true, "share of aligned ranges of the size that have unmovable memory in them"),
     RunCounter(
       "obtainable", .pages, takesSize: true, "pages of the size that could be had, with all that the machine can do for them"),
