@@ -9,15 +9,30 @@ enum StepForm {
   struct Draft: Sendable {
     var action: Step.Action?
     var note: String?
+    var mustFail = false
   }
 
   static let step = Form<Step>.object(
     "step", "One thing that happens.", from: Draft(),
-    actions + [Field("note", .text, "For a reader: shown with what came of the step.") { $0.note = $1 }],
+    actions + [
+      Field("note", .text, "For a reader: shown with what came of the step.") { $0.note = $1 },
+      Field("fails", .yes, "The step is there to show that it fails: the run ends in failure where all of it comes true.") {
+        $0.mustFail = $1
+      },
+    ],
     rules: [.exactlyOne(actions.map(\.shape.key))]
-  ) { draft, object, _ in
-    draft.action.map { Step($0, place: object.value.source.textPlace, note: draft.note) }
+  ) { draft, object, reading in
+    guard let action = draft.action else { return nil }
+    var step = Step(action, place: object.value.source.textPlace, note: draft.note)
+    step.mustFail = draft.mustFail
+    if draft.mustFail, !mayFail.contains(where: object.has) {
+      reading.report(object.source(of: "fails"), "a step of this kind cannot fail", allowed: mayFail.joined(separator: ", "))
+    }
+    return step
   }
+
+  /// Steps that may come to nothing, or to a part. What an expectation says can be turned round instead.
+  private static let mayFail = ["allocate", "pool", "add", "online", "offline", "remove", "space"]
 
   private static let actions: [Field<Draft>] = [
     action("start", names, "Clients begin to allocate as time passes.") { .start($0) },

@@ -100,7 +100,8 @@ final class Runner {
         continue
       }
       let begin = engine.time
-      let outcome = perform(step.action, shouldGoOn)
+      var outcome = perform(step.action, shouldGoOn)
+      if step.mustFail { outcome = outcome.asItMustFail }
       trace.events.append(
         RunTrace.Event(
           time: begin.rawValue, line: step.place.line, step: step.action.title, note: step.note, outcome: outcome.kind,

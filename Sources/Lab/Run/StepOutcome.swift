@@ -22,6 +22,16 @@ enum StepOutcome {
   }
 }
 
+extension StepOutcome {
+  /// What came of a step that was to fail.
+  var asItMustFail: StepOutcome {
+    switch self {
+    case .done(let text): .failed("was to fail, and came true: " + text)
+    case .inPart(let text), .failed(let text): .done("fails, as it must: " + text)
+    }
+  }
+}
+
 /// Obstacles by reason, most first: `slab 12, page table 3`.
 func describe(_ obstacles: Obstacles) -> String {
   let parts = Obstacle.allCases.filter { obstacles[$0] > .zero }.sorted { obstacles[$0] > obstacles[$1] }

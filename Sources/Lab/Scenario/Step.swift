@@ -7,6 +7,8 @@ public struct Step: Hashable, Sendable {
   public var place: TextPlace
   /// For a reader, shown with the step's outcome.
   public var note: String?
+  /// Whether it is told to show that it cannot be done: it ends in failure where all of it comes true.
+  public var mustFail = false
 
   public init(_ action: Action, place: TextPlace = TextPlace(line: 1, column: 1), note: String? = nil) {
     self.action = action
