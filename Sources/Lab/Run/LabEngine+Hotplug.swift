@@ -64,10 +64,14 @@ extension LabEngine {
         return .done("removed")
       }
     } catch {
-      if case .busy(let range, let obstacles) = error {
-        return .failed("\(PhysicalAddress(range.start, shift)) is not empty: \(describe(obstacles))")
+      switch error {
+      case .busy(let range, let obstacles):
+        return .failed("memory from \(PhysicalAddress(range.start, shift)) on is not empty: \(describe(obstacles))")
+      case .noRoomForMemmap(let wanted, let missing):
+        return .failed("no room for its descriptors: \(missing.bytes(shift)) of \(wanted.bytes(shift)) missing")
+      case .beyondLimit: return .failed("the machine has no room for it")
+      default: return .failed("\(error)")
       }
-      return .failed("\(error)")
     }
   }
 

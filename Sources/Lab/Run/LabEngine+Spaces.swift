@@ -76,7 +76,9 @@ extension LabEngine {
     let base = PageSize(shift: shift)
     let range: VirtualRange
     do throws(MappingError) {
-      range = try lab.machine.memory.map(.anonymous(page ?? base), size, in: holder.space, on: cpu)
+      var options = MappingOptions()
+      if transparent { options.place = .at(place(for: size, in: holder)) }
+      range = try lab.machine.memory.map(.anonymous(page ?? base), size, in: holder.space, options, on: cpu)
       if transparent { try lab.machine.memory.advise(range, .hugePages(true), in: holder.space, on: cpu) }
     } catch {
       throw SpaceProblem(text: "\(error)")
@@ -101,6 +103,13 @@ extension LabEngine {
       left = left.saturatingSubtracting(FrameCount(step, shift, rounded: .up))
     }
     return .done("\(size)" + describePages(holder))
+  }
+
+  /// Where a mapping can have large pages from its start on: behind all others. Linux: `thp_get_unmapped_area`.
+  private func place(for size: ByteCount, in holder: SpaceHolder) -> VirtualAddress {
+    let unit = lab.machine.layout.architecture.hugeSizes.filter { $0.bytes <= size }.map { $0.bytes }.max() ?? shift.bytes
+    let end = holder.mapped.map { $0.range.end }.max() ?? VirtualAddress(0) + shift.bytes
+    return end.aligned(to: unit, .up)
   }
 
   private func touch(_ address: VirtualAddress, in space: AddressSpace, on cpu: CPUIndex) -> Bool {

@@ -93,7 +93,7 @@ final class Runner {
     engine.finish()
   }
 
-  private func perform(_ steps: [Step], _ shouldGoOn: (RunProgress) -> Bool) {
+  func perform(_ steps: [Step], _ shouldGoOn: (RunProgress) -> Bool) {
     for step in steps where !isStopped {
       if case .repeated(let times, let inner) = step.action {
         for _ in 0..<times where !isStopped { perform(inner, shouldGoOn) }

@@ -5,7 +5,7 @@ import PhysicalLayout
 
 extension MachineScan {
   /// What a scan says of one page size.
-  struct SizeCount {
+  struct SizeCount: Hashable {
     /// Aligned ranges of the size in which all is memory.
     var ranges: UInt64 = 0
     /// Of these, ranges in which something stays where it is.
