@@ -5,7 +5,7 @@ import Testing
 /// The shipped scenarios tell what they say they tell.
 struct SamplesTests {
   static let names = [
-    "fragmentation", "gigantic-pages", "gigantic-pages-x86", "memmap-from-range", "pins", "subsections", "transparent",
+    "builds", "fragmentation", "gigantic-pages", "gigantic-pages-x86", "memmap-from-range", "pins", "subsections", "transparent",
   ]
   // The others take minutes in a debug build, where they are only read.
   #if DEBUG

@@ -29,6 +29,8 @@ final class FolioSlots {
   private var firstUnused = TimeWheel.none
   private var oldest = TimeWheel.none
   private var newest = TimeWheel.none
+  /// Slots without folios in the list of those that stay.
+  private var gone: UInt32 = 0
   private var wheel = TimeWheel()
 
   private(set) var count = FolioTally.zero
@@ -80,7 +82,29 @@ final class FolioSlots {
     guard let place = place(slot) else { preconditionFailure("a folio went that its client does not have") }
     slots[Int(slot)].entry = Self.empty
     forget(place)
+    if slots[Int(slot)].due == 0 {
+      gone += 1
+      // At most as many as are there wait for their turn, which for folios that stay may never come.
+      if gone > 1024, UInt64(gone) > count.rawValue { dropGone() }
+    }
     return place
+  }
+
+  /// Takes slots without folios out of the list of those that stay.
+  private func dropGone() {
+    var slot = oldest
+    (oldest, newest, gone) = (TimeWheel.none, TimeWheel.none, 0)
+    while slot != TimeWheel.none {
+      let next = slots[Int(slot)].link
+      if slots[Int(slot)].entry == Self.empty {
+        putBack(slot)
+      } else {
+        slots[Int(slot)].link = TimeWheel.none
+        if newest == TimeWheel.none { oldest = slot } else { slots[Int(newest)].link = slot }
+        newest = slot
+      }
+      slot = next
+    }
   }
 
   private func forget(_ place: FolioPlace) {
@@ -96,7 +120,10 @@ final class FolioSlots {
       oldest = content.link
       if oldest == TimeWheel.none { newest = TimeWheel.none }
       putBack(slot)
-      guard content.entry != Self.empty else { continue }
+      guard content.entry != Self.empty else {
+        if gone > 0 { gone -= 1 }
+        continue
+      }
       let place = place(of: content)
       forget(place)
       return place
