@@ -16,7 +16,6 @@ struct LabBench: ParsableCommand {
   @Option(help: "Hours of the machine's life.") var hours: UInt64 = 24
   @Option(help: "server, network, streaming, forks, guests, pins or build.") var workload = "server"
   @Option(help: "Seed.") var seed: UInt64 = 1
-  @Flag(help: "256 MiB and a minute: whether it runs at all.") var quick = false
   @Flag(help: "Every row of counters.") var rows = false
   @Option(help: "Counters to print.") var show =
     "free,cache,movable,fixed-share,spoilt.2M,spoilt.1G,obtainable.2M,obtainable.1G,polluted"
@@ -26,7 +25,7 @@ struct LabBench: ParsableCommand {
 
   func run() throws {
     guard let kind = WorkloadSpec.Kind(rawValue: workload) else { throw ValidationError("there is no workload \(workload)") }
-    let size = quick ? ByteCount.gibibytes(1) : try ByteCount(parsing: memory)
+    let size = try ByteCount(parsing: memory)
     var scenario = Scenario(name: "bench")
     scenario.seed = seed
     scenario.machine.source = .memory([size])
@@ -34,7 +33,7 @@ struct LabBench: ParsableCommand {
     var spec = WorkloadSpec(kind)
     spec.load = Percent(load)
     scenario.clients = [ClientSpec(name: "it", kind: .workload(spec))]
-    let length = quick ? Seconds(60) : Seconds(hours * 3600)
+    let length = Seconds(hours * 3600)
     scenario.steps = [Step(.start(["it"])), Step(.run(length))]
     if builds > 0 {
       scenario.steps = [
