@@ -68,6 +68,6 @@ struct LabBench: ParsableCommand {
   private func peak() -> String {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return ByteCount(rawValue: UInt64(usage.ru_maxrss) << 10).rounded
+    return RunTrace.Unit.bytes.text(UInt64(usage.ru_maxrss) << 10)
   }
 }

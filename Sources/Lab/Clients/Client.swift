@@ -21,10 +21,6 @@ final class Client {
   var owed: UInt64 = 0
   /// Ticks since it was started.
   var age: UInt64 = 0
-  /// Requests for folios above the base page, and those that were served.
-  var asked: UInt64 = 0
-  var had: UInt64 = 0
-  var failures: UInt64 = 0
   private let picks: [(limit: UInt64, order: Order)]
   private let weights: UInt64
   /// The orders that it can do with, largest first.
@@ -56,7 +52,6 @@ final class Client {
     for pick in picks where drawn < pick.limit { return pick.order }
     return picks[picks.count - 1].order
   }
-
 }
 
 /// What a client asks for as time passes.

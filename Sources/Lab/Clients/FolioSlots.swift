@@ -7,8 +7,7 @@ import MemoryUnits
 /// A slot is in one list: of the tick at which its folio dies, or of folios that stay, oldest first. One that lost its folio out of
 /// turn stays in its list until the list comes to it.
 ///
-/// **Threads.** One. **Memory.** 16 bytes a folio, in memory of its own: an array inside a class costs a multiple of a folio's
-/// allocation for each look at it (`megalith-bench lab`).
+/// **Threads.** One. **Memory.** 16 bytes a folio.
 final class FolioSlots {
   private struct Slot {
     /// The head's number, with the order above it; ``empty`` without a folio.
@@ -21,11 +20,7 @@ final class FolioSlots {
   private static let orderShift: UInt64 = 56
   private static let headMask: UInt64 = 1 << 56 - 1
 
-  // Of `capacity` slots, of which the first `used` are initialised. Nobody else has the pointer, and every index is checked against
-  // `used` where it comes from outside.
-  private var slots: UnsafeMutablePointer<Slot>
-  private var capacity: UInt32
-  private var used: UInt32 = 0
+  private var slots: [Slot] = []
   private var firstUnused = TimeWheel.none
   private var oldest = TimeWheel.none
   private var newest = TimeWheel.none
@@ -35,13 +30,6 @@ final class FolioSlots {
 
   private(set) var count = FolioTally.zero
   private(set) var frames = FrameCount.zero
-
-  init() {
-    capacity = 64
-    slots = UnsafeMutablePointer.allocate(capacity: 64)
-  }
-
-  deinit { slots.deallocate() }
 
   /// Takes a folio in. - Returns: its slot.
   func insert(_ place: FolioPlace, livingFor ticks: UInt32?) -> UInt32 {
@@ -63,7 +51,7 @@ final class FolioSlots {
 
   /// Where the folio of a slot is; nil for one that has none.
   func place(_ slot: UInt32) -> FolioPlace? {
-    guard slot < used, slots[Int(slot)].entry != Self.empty else { return nil }
+    guard slot < slots.count, slots[Int(slot)].entry != Self.empty else { return nil }
     return place(of: slots[Int(slot)])
   }
 
@@ -73,7 +61,7 @@ final class FolioSlots {
 
   /// A folio has moved.
   func move(_ slot: UInt32, to head: FrameNumber) {
-    precondition(slot < used && slots[Int(slot)].entry != Self.empty, "a folio moved that its client does not have")
+    precondition(slot < slots.count && slots[Int(slot)].entry != Self.empty, "a folio moved that its client does not have")
     slots[Int(slot)].entry = slots[Int(slot)].entry & ~Self.headMask | head.rawValue
   }
 
@@ -155,7 +143,7 @@ final class FolioSlots {
 
   /// Every folio with its slot, in the order of the slots.
   func forEach(_ body: (UInt32, FolioPlace) -> Void) {
-    for slot in 0..<used {
+    for slot in 0..<UInt32(slots.count) {
       let content = slots[Int(slot)]
       if content.entry != Self.empty { body(slot, place(of: content)) }
     }
@@ -178,17 +166,9 @@ final class FolioSlots {
       firstUnused = slots[Int(slot)].link
       return slot
     }
-    if used == capacity {
-      precondition(capacity < 1 << 31, "a client holds too many folios")
-      let larger = UnsafeMutablePointer<Slot>.allocate(capacity: Int(capacity) * 2)
-      larger.moveInitialize(from: slots, count: Int(used))
-      slots.deallocate()
-      slots = larger
-      capacity *= 2
-    }
-    slots.advanced(by: Int(used)).initialize(to: Slot(entry: Self.empty, link: TimeWheel.none, due: 0))
-    used += 1
-    return used - 1
+    precondition(slots.count < 1 << 31, "a client holds too many folios")
+    slots.append(Slot(entry: Self.empty, link: TimeWheel.none, due: 0))
+    return UInt32(slots.count - 1)
   }
 
   private func putBack(_ slot: UInt32) {

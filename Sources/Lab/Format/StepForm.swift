@@ -105,7 +105,7 @@ enum StepForm {
       "stop", "Clients end.", from: Stop(),
       [
         Field("clients", names, isRequired: true, "Which.") { $0.names = $1 },
-        Field("keep", .truth, "Whether what they hold stays.") { $0.keeps = $1 },
+        Field("keep", .truth, "Whether what they hold stays until its lifetime ends.") { $0.keeps = $1 },
       ]
     ) { stop, _, _ in .stop(stop.names, keeps: stop.keeps) },
   ])

@@ -55,6 +55,15 @@ enum ReportNumbers {
 }
 
 extension RunTrace.Unit {
+  /// A value in the unit, where its counter's name says what it counts: `15.6 GiB`, `33.74 %`, `5375`.
+  public func text(_ value: UInt64) -> String {
+    switch self {
+    case .bytes: ReportNumbers.bytes(value)
+    case .pages, .count: "\(value)"
+    case .basisPoints: ReportNumbers.percent(value)
+    }
+  }
+
   /// A heading over numbers of this unit.
   var heading: String {
     switch self {

@@ -22,7 +22,6 @@ extension LabEngine {
         return place
       }
     }
-    client.failures += 1
     failures += 1
     return nil
   }
@@ -32,13 +31,11 @@ extension LabEngine {
   /// - Parameter isLight: whether what is not there is not made.
   func allocateExactly(_ order: Order, for client: Client, isLight: Bool, on cpu: CPUIndex) -> FolioPlace? {
     let request = client.request
-    if order > Order(0) { client.asked += 1 }
     let isHuge = order >= hugeOrder
     if isHuge { hugeAsked += 1 }
     var place = take(order, request, client, on: cpu)
     if place == nil, !isLight { place = makeRoom(order, request, client, on: cpu) }
     guard place != nil else { return nil }
-    if order > Order(0) { client.had += 1 }
     if isHuge { hugeHad += 1 }
     return place
   }

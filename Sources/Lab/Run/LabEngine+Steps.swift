@@ -7,7 +7,7 @@ import PhysicalLayout
 
 extension LabEngine {
   func allocate(_ step: Step.AllocateStep) -> StepOutcome {
-    guard let client = client(step.client) else { return .failed("there is no client \(step.client)") }
+    guard let client = client(step.client) else { return .failed(noClient(step.client)) }
     let wanted = FrameCount(step.amount, shift, rounded: .up)
     let before = client.slots.frames
     let order = step.size.map { $0.order(baseShift: shift) }
@@ -37,15 +37,18 @@ extension LabEngine {
     return step.isRequired ? .failed(text) : .inPart(text)
   }
 
+  private func noClient(_ name: String) -> String {
+    let isWorkload = clients.contains { $0.name.hasPrefix(name + "/") }
+    return isWorkload ? "\(name) is a workload, whose clients free by themselves" : "there is no client \(name)"
+  }
+
   struct ContiguousFailure: Error { let obstacles: Obstacles }
 
   /// A folio from a range that is emptied for it.
   private func contiguous(_ order: Order, _ client: Client, on cpu: CPUIndex) -> Result<FolioPlace, ContiguousFailure> {
     let request = client.request
-    client.asked += 1
     do throws(ContiguousError) {
       let folio = try lab.machine.contiguousBlock(order, request, LabMachine.contiguous(spec.policy), owner: owner, on: cpu)
-      client.had += 1
       return .success(keep(FolioPlace(head: folio.head, order: folio.order), client))
     } catch {
       failures += 1
@@ -55,7 +58,7 @@ extension LabEngine {
   }
 
   func free(_ name: String, _ share: Percent, _ pick: Step.Pick) -> StepOutcome {
-    guard let client = client(name) else { return .failed("there is no client \(name)") }
+    guard let client = client(name) else { return .failed(noClient(name)) }
     var list: [UInt32]
     if case .forever = client.flow.figures.lifetime {
       list = client.slots.staying()
@@ -82,7 +85,7 @@ extension LabEngine {
   }
 
   func stop(_ name: String, keeps: Bool) {
-    drivers[name]?.stop(self)
+    drivers[name]?.stop(self, keeps: keeps)
     let cpu = nextCPU()
     for client in clients where client.name == name || client.name.hasPrefix(name + "/") {
       client.isRunning = false

@@ -153,14 +153,14 @@ final class LabEngine {
 protocol Driver: AnyObject {
   func start(_ engine: LabEngine)
   func advance(_ engine: LabEngine)
-  /// Gives up what it keeps beside its clients' folios.
-  func stop(_ engine: LabEngine)
+  /// Starts nothing more. What it has its clients hold is freed, or, where it `keeps`, lives out its life.
+  func stop(_ engine: LabEngine, keeps: Bool)
 }
 
 extension LabEngine {
   /// Frees all that clients and processes hold, and has the machine recount itself. Traps where it contradicts itself.
   func finish() {
-    for name in drivers.keys.sorted() { drivers[name]?.stop(self) }
+    for name in drivers.keys.sorted() { drivers[name]?.stop(self, keeps: false) }
     for name in spaces.keys.sorted() { end(name, on: CPUIndex(0)) }
     for client in clients {
       var list: [UInt32] = []

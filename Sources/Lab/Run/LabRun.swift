@@ -189,28 +189,3 @@ final class Runner {
     }
   }
 }
-
-extension RunTrace.Unit {
-  /// A value for a reader.
-  public func text(_ value: UInt64) -> String {
-    switch self {
-    case .bytes: ByteCount(rawValue: value).rounded
-    case .pages: "\(value)"
-    case .count: "\(value)"
-    case .basisPoints: "\(value / 100).\(value % 100 < 10 ? "0" : "")\(value % 100) %"
-    }
-  }
-}
-
-extension ByteCount {
-  /// In the largest unit below it, with a tenth: `12.3 GiB`.
-  public var rounded: String {
-    var unit = 0
-    while unit < 6, rawValue >> UInt64(10 * (unit + 1)) > 0 { unit += 1 }
-    let names = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    guard unit > 0 else { return "\(rawValue) bytes" }
-    let shift = UInt64(10 * unit)
-    let tenths = (rawValue >> shift) * 10 + (((rawValue & (1 << shift - 1)) >> (shift - 10)) * 10) >> 10
-    return "\(tenths / 10).\(tenths % 10) \(names[unit])"
-  }
-}

@@ -81,10 +81,10 @@ extension MachineScan {
         var frames: UInt64 = 0
         for cell in cells[index..<min(index + step, range.first + count)] {
           sum.free += cell.free
-          if cell.cache > 0 { sum.add(cell.cache, 1, cell.rank == 1 ? cell.owner : sum.owner) }
-          if cell.movable > 0 { sum.add(cell.movable, 2, cell.rank == 2 ? cell.owner : 1) }
-          if cell.pool > 0 { sum.add(cell.pool, 3, 3) }
-          if cell.fixed > 0 { sum.add(cell.fixed, 4, cell.owner) }
+          if cell.cache > 0 { sum.add(cell.cache, .cache, cell.rank == .cache ? cell.owner : sum.owner) }
+          if cell.movable > 0 { sum.add(cell.movable, .movable, cell.rank == .movable ? cell.owner : BuiltIn.processes.rawValue) }
+          if cell.pool > 0 { sum.add(cell.pool, .pool, BuiltIn.pools.rawValue) }
+          if cell.fixed > 0 { sum.add(cell.fixed, .fixed, cell.owner) }
           frames += unit.frames.rawValue
         }
         let state = states.number(of: sum, frames: frames)

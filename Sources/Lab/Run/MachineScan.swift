@@ -25,17 +25,18 @@ struct MachineScan {
     /// Whose most of what is most in the way is.
     var owner: UInt16 = 0
     var ownerFrames: UInt32 = 0
-    /// In the way most: 0 free, 1 cache, 2 movable, 3 pool, 4 fixed.
-    var rank: UInt8 = 0
+    /// What of it is most in the way.
+    var rank = Rank.free
 
-    mutating func add(_ frames: UInt32, _ rank: UInt8, _ owner: UInt16) {
+    mutating func add(_ frames: UInt32, _ rank: Rank, _ owner: UInt16) {
       switch rank {
-      case 1: cache += frames
-      case 2: movable += frames
-      case 3: pool += frames
-      default: fixed += frames
+      case .free: return
+      case .cache: cache += frames
+      case .movable: movable += frames
+      case .pool: pool += frames
+      case .fixed: fixed += frames
       }
-      if rank > self.rank {
+      if rank.rawValue > self.rank.rawValue {
         (self.rank, self.owner, ownerFrames) = (rank, owner, frames)
       } else if rank == self.rank {
         if owner == self.owner {
@@ -43,6 +44,31 @@ struct MachineScan {
         } else if frames > ownerFrames {
           (self.owner, ownerFrames) = (owner, frames)
         }
+      }
+    }
+  }
+
+  /// How much memory is in the way of larger pages, least first.
+  enum Rank: UInt8 {
+    case free, cache, movable, pool, fixed
+  }
+
+  /// Owners that every map has, before the clients: their places in a trace's list.
+  enum BuiltIn: UInt16, CaseIterable {
+    case free, processes, tables, pools, reserved, memmap, pinned, kernel, offline, hole
+
+    var owner: RunTrace.Owner {
+      switch self {
+      case .free: RunTrace.Owner(name: "free", kind: .free)
+      case .processes: RunTrace.Owner(name: "processes", kind: .movable)
+      case .tables: RunTrace.Owner(name: "page tables", kind: .pageTable)
+      case .pools: RunTrace.Owner(name: "huge pools", kind: .pool)
+      case .reserved: RunTrace.Owner(name: "reserved at boot", kind: .reserved)
+      case .memmap: RunTrace.Owner(name: "descriptors", kind: .memmap)
+      case .pinned: RunTrace.Owner(name: "pinned by processes", kind: .pinned)
+      case .kernel: RunTrace.Owner(name: "other kernel memory", kind: .unmovable)
+      case .offline: RunTrace.Owner(name: "not online", kind: .offline)
+      case .hole: RunTrace.Owner(name: "no memory", kind: .hole)
       }
     }
   }
@@ -56,14 +82,7 @@ struct MachineScan {
     let first: Int
   }
 
-  /// Owners that every map has, before the clients.
-  static let builtIn: [RunTrace.Owner] = [
-    RunTrace.Owner(name: "free", kind: .free), RunTrace.Owner(name: "processes", kind: .movable),
-    RunTrace.Owner(name: "page tables", kind: .pageTable), RunTrace.Owner(name: "huge pools", kind: .pool),
-    RunTrace.Owner(name: "reserved at boot", kind: .reserved), RunTrace.Owner(name: "descriptors", kind: .memmap),
-    RunTrace.Owner(name: "pinned by processes", kind: .pinned), RunTrace.Owner(name: "other kernel memory", kind: .unmovable),
-    RunTrace.Owner(name: "not online", kind: .offline), RunTrace.Owner(name: "no memory", kind: .hole),
-  ]
+  static let builtIn = BuiltIn.allCases.map { $0.owner }
 
   let unit: Order
   let ranges: [Range]
@@ -80,13 +99,13 @@ struct MachineScan {
     fill(engine)
   }
 
-  /// The cells of a machine: of all its memory, and of what may come.
-  static func places(_ engine: LabEngine, unit: Order) -> [Range] {
+  /// The cells of a machine: of all its memory, and of what may come, from multiples of `alignment` on.
+  static func places(_ engine: LabEngine, unit: Order, aligned alignment: FrameCount) -> [Range] {
     let machine = engine.lab.machine.layout
     var places: [Range] = []
     var first = 0
     func add(_ range: FrameRange, _ node: NodeID, _ zone: ZoneKind) {
-      var whole = range.aligned(to: unit.frames, .up)
+      var whole = range.aligned(to: alignment, .up)
       // Two zones may share a cell, which is the lower one's then.
       if let last = places.last, whole.start < last.frames.end {
         whole = FrameRange(start: last.frames.end, end: max(whole.end, last.frames.end))
@@ -117,21 +136,21 @@ struct MachineScan {
     let whole = UInt32(unit.frames.rawValue)
     for (number, range) in ranges.enumerated() {
       let isRoom = engine.isRoom(range.frames)
-      let owner: UInt16 = isRoom ? 8 : 9
+      let owner = isRoom ? BuiltIn.offline : .hole
       for index in cellIndices(ofRange: number) where cells[index].free < whole {
         cells[index].absent = whole - cells[index].free
-        cells[index].add(whole - cells[index].free, 4, owner)
+        cells[index].add(whole - cells[index].free, .fixed, owner.rawValue)
       }
     }
-    for range in engine.lab.machine.boot.reserved { takeMemory(range, 4, engine) }
-    for range in engine.lab.machine.boot.memmap { takeMemory(range, 5, engine) }
-    for added in engine.added where added.isOnline { for range in added.memmap { take(range, 4, 5) } }
+    for range in engine.lab.machine.boot.reserved { takeMemory(range, .reserved, engine) }
+    for range in engine.lab.machine.boot.memmap { takeMemory(range, .memmap, engine) }
+    for added in engine.added where added.isOnline { for range in added.memmap { take(range, .fixed, BuiltIn.memmap.rawValue) } }
     for index in engine.lab.machine.zones.indices {
       for range in ranges {
         engine.lab.machine.zones[index].forEachFolio(in: range.frames) { place, shape in
           let (rank, owner) = Self.kind(of: place, shape, engine)
-          if rank > 0 { take(place.frames, rank, owner) }
-          if rank == 3 { markPool(place) }
+          if rank != .free { take(place.frames, rank, owner) }
+          if rank == .pool { markPool(place) }
         }
       }
     }
@@ -139,22 +158,27 @@ struct MachineScan {
   }
 
   /// How much in the way a folio is, and whose.
-  private static func kind(of place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (UInt8, UInt16) {
+  private static func kind(of place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (Rank, UInt16) {
     if let (client, _) = engine.owner.owner(of: place.head) {
-      let rank: UInt8 = client.isPinned || client.mobility != .movable ? 4 : client.isCache ? 1 : 2
+      let rank = client.isPinned || client.mobility != .movable ? Rank.fixed : client.isCache ? .cache : .movable
       return (rank, UInt16(truncatingIfNeeded: Self.builtIn.count + Int(client.number)))
     }
+    let (rank, owner) = builtIn(place, shape, engine)
+    return (rank, owner.rawValue)
+  }
+
+  private static func builtIn(_ place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (Rank, BuiltIn) {
     switch shape.kind {
-    case .isolated: return (0, 0)
-    case .pageTable: return (4, 2)
-    case .hugePool: return Self.isPinned(place, engine) ? (4, 6) : (3, 3)
-    case .reserved: return (4, 4)
-    case .memmap: return (4, 5)
-    case .device: return (4, 7)
+    case .isolated: return (.free, .free)
+    case .pageTable: return (.fixed, .tables)
+    case .hugePool: return isPinned(place, engine) ? (.fixed, .pinned) : (.pool, .pools)
+    case .reserved: return (.fixed, .reserved)
+    case .memmap: return (.fixed, .memmap)
+    case .device: return (.fixed, .kernel)
     case .ordinary:
-      guard shape.mobility == .movable || shape.mobility == .contiguous else { return (4, 7) }
-      if engine.owner.base.canDrop(place) { return (1, 1) }
-      return Self.isPinned(place, engine) ? (4, 6) : (2, 1)
+      guard shape.mobility == .movable || shape.mobility == .contiguous else { return (.fixed, .kernel) }
+      if engine.owner.base.canDrop(place) { return (.cache, .processes) }
+      return isPinned(place, engine) ? (.fixed, .pinned) : (.movable, .processes)
     }
   }
 
@@ -174,9 +198,11 @@ struct MachineScan {
     forEachCell(of: range) { cells, index, frames in cells[index].free += frames }
   }
 
-  private mutating func takeMemory(_ range: FrameRange, _ owner: UInt16, _ engine: LabEngine) {
+  private mutating func takeMemory(_ range: FrameRange, _ owner: BuiltIn, _ engine: LabEngine) {
     for node in engine.lab.machine.layout.nodes {
-      for memory in node.memory where memory.overlaps(range) { take(memory.intersection(range), 4, owner) }
+      for memory in node.memory where memory.overlaps(range) {
+        take(memory.intersection(range), .fixed, owner.rawValue)
+      }
     }
   }
 
@@ -184,7 +210,7 @@ struct MachineScan {
     forEachCell(of: page.frames) { cells, index, _ in cells[index].poolOrder = max(cells[index].poolOrder, page.order) }
   }
 
-  private mutating func take(_ range: FrameRange, _ rank: UInt8, _ owner: UInt16) {
+  private mutating func take(_ range: FrameRange, _ rank: Rank, _ owner: UInt16) {
     byOwner[Int(owner)] += range.count.rawValue
     forEachCell(of: range) { cells, index, frames in
       cells[index].free -= min(frames, cells[index].free)

@@ -21,10 +21,10 @@ struct Sampler {
     self.sizes = (sizes ?? architecture.hugeSizes).sorted { $0.bytes < $1.bytes }
     let pageblock = engine.lab.machine.zones[ZoneIndex(0)].pageblockOrder
     unit = ([pageblock] + self.sizes.map { $0.order(baseShift: engine.shift) }).min() ?? pageblock
-    places = MachineScan.places(engine, unit: unit)
-    let frames = places.reduce(UInt64(0)) { $0 + $1.frames.count.rawValue }
+    let frames = engine.lab.machine.layout.present + engine.room.reduce(.zero) { $0 + $1.count }
     var order = max(unit, pageblock)
-    while frames >> UInt64(order.rawValue) > Self.mostCells { order = Order(order.rawValue + 1) }
+    while frames.rawValue >> UInt64(order.rawValue) > Self.mostCells { order = Order(order.rawValue + 1) }
+    places = MachineScan.places(engine, unit: unit, aligned: order.frames)
     coarse = order
   }
 

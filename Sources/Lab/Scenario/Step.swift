@@ -19,7 +19,7 @@ public struct Step: Hashable, Sendable {
   public indirect enum Action: Hashable, Sendable {
     /// Clients begin to allocate as time passes.
     case start([String])
-    /// Clients end; what they hold is freed, or, where `keeps`, stays.
+    /// Clients end; what they hold is freed, or, where `keeps`, lives out its life.
     case stop([String], keeps: Bool)
     /// Time passes.
     case run(Seconds)

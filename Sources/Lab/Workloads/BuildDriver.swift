@@ -39,8 +39,8 @@ final class BuildDriver: Driver {
     inodes = client("dentries and inodes", .reclaimable, [(1, 1), (2, 1), (8, 1)], .forever, isCache: true)
     objects = client(
       "kernel objects", .unmovable, [(1, 6), (2, 1), (8, 1)], .pareto(least: Seconds(20), hundredths: 60, most: Seconds(86_400)))
-    bursts = client("huge pages", .movable, [(512, 1)], .uniform(Seconds(2), Seconds(6)))
-    random = LabRandom(seed: engine.seed, stream: 5 << 40)
+    bursts = client("huge pages", .movable, [(engine.hugeOrder.frames.rawValue, 1)], .uniform(Seconds(2), Seconds(6)))
+    random = LabRandom(seed: engine.seed, stream: 5 << 40 + UInt64(compilers.number))
     unit = max(FrameCount(engine.share(1, workload), engine.shift, rounded: .down).rawValue, 1)
   }
 
@@ -58,9 +58,9 @@ final class BuildDriver: Driver {
     feed(objects, 3 * unit * scale, engine)
     // Bursts of a tenth of memory or so.
     guard random.below(4) == 0 else { return }
-    let count = 1000 * unit * scale / 512
+    let count = 1000 * unit * scale / engine.hugeOrder.frames.rawValue
     for _ in 0..<(count / 2 + random.below(count)) {
-      if engine.allocateExactly(Order(9), for: bursts, isLight: false, on: engine.nextCPU()) == nil { bursts.failures += 1 }
+      _ = engine.allocateExactly(engine.hugeOrder, for: bursts, isLight: false, on: engine.nextCPU())
     }
   }
 
@@ -73,5 +73,5 @@ final class BuildDriver: Driver {
     }
   }
 
-  func stop(_ engine: LabEngine) { left = 0 }
+  func stop(_ engine: LabEngine, keeps: Bool) { left = 0 }
 }

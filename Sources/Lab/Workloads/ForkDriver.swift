@@ -27,7 +27,7 @@ final class ForkDriver: Driver {
     stacks = client("kernel stacks", .unmovable, 4)
     // About a thousandth of memory a storm, in processes of some 100 frames.
     perStorm = max(FrameCount(engine.share(10, workload), engine.shift, rounded: .down).rawValue / 100, 1)
-    random = LabRandom(seed: engine.seed, stream: 4 << 40)
+    random = LabRandom(seed: engine.seed, stream: 4 << 40 + UInt64(pages.number))
   }
 
   func start(_ engine: LabEngine) { isRunning = true }
@@ -43,5 +43,5 @@ final class ForkDriver: Driver {
     }
   }
 
-  func stop(_ engine: LabEngine) { isRunning = false }
+  func stop(_ engine: LabEngine, keeps: Bool) { isRunning = false }
 }

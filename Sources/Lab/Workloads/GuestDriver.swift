@@ -5,7 +5,6 @@ import PhysicalLayout
 /// Virtual machines that start and stop: each takes its memory at once, in pages of one size where these can be had, and in base
 /// pages where not.
 final class GuestDriver: Driver {
-  private let name: String
   private let memory: Client
   private let size: ByteCount
   private let most: UInt64
@@ -18,7 +17,6 @@ final class GuestDriver: Driver {
   private let perHour: UInt64
 
   init(_ engine: LabEngine, _ workload: WorkloadSpec, _ name: String) {
-    self.name = name
     let architecture = engine.lab.machine.layout.architecture
     let page =
       workload.pageSize ?? architecture.hugeSizes.filter { !architecture.isGigantic($0) }.max() ?? PageSize(shift: engine.shift)
@@ -28,10 +26,10 @@ final class GuestDriver: Driver {
     size = max(page.bytes, ByteCount(rawValue: amount.rawValue / 12).aligned(to: page.bytes, .down))
     most = max(amount / size, 1)
     perHour = max(most / 2, 1)
-    random = LabRandom(seed: engine.seed, stream: 3 << 40)
     var figures = ClientFigures(sizes: [WeightedSize(page, weight: 1)])
     figures.node = workload.node
     memory = engine.add(name + "/guests", Flow(figures))
+    random = LabRandom(seed: engine.seed, stream: 3 << 40 + UInt64(memory.number))
   }
 
   func start(_ engine: LabEngine) { isRunning = true }
@@ -53,7 +51,6 @@ final class GuestDriver: Driver {
         ?? engine.allocateExactly(fallback, for: memory, isLight: true, on: cpu)
         ?? engine.allocateExactly(Order(0), for: memory, isLight: false, on: cpu)
       guard let place, let (_, slot) = engine.owner.owner(of: place.head) else {
-        memory.failures += 1
         engine.failures += 1
         break
       }
@@ -64,8 +61,9 @@ final class GuestDriver: Driver {
     guests.append((engine.now + UInt64(life), slots))
   }
 
-  func stop(_ engine: LabEngine) {
+  func stop(_ engine: LabEngine, keeps: Bool) {
     isRunning = false
+    guard !keeps else { return }
     for guest in guests { end(guest.slots, engine) }
     guests = []
   }
