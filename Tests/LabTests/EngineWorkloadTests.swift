@@ -61,7 +61,7 @@ struct EngineWorkloadTests {
   @Test(arguments: ["arm64-64k", "ppc64-64k", "x86_64"]) func buildsAskForTheMachinesHugePages(_ preset: String) throws {
     let runner = try EngineFixture.runner(
       """
-      machine: {preset: \(preset), memory: 4G, kernel: 64M}
+      machine: {preset: \(preset), memory: 1G, kernel: 64M}
       clients: {builds: {workload: build}}
       steps:
         - start: builds
