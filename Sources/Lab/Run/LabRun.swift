@@ -1,5 +1,5 @@
 import FrameMap
-public import MemoryUnits
+import MemoryUnits
 
 /// How far a run is.
 public struct RunProgress: Hashable, Sendable {
