@@ -58,9 +58,19 @@ extension Machine {
 
   // MARK: Room
 
+  /// In whole sections, or in whole memory blocks where these are smaller.
   static func limit(_ room: HotplugRoom, _ layout: BootLayout) -> FrameNumber {
-    FrameNumber(min(room.limit, layout.architecture.addressLimit), layout.architecture.baseShift, rounded: .down)
-      .aligned(to: layout.architecture.sectionFrames, .down)
+    let architecture = layout.architecture
+    let unit = min(architecture.sectionSize, room.policy.blockSize ?? layout.memoryBlockSize)
+    return FrameNumber(min(room.limit, architecture.addressLimit), architecture.baseShift, rounded: .down)
+      .aligned(to: FrameCount(unit, architecture.baseShift, rounded: .down), .down)
+  }
+
+  /// Where memory ends that the machine has or may get. Its map sets addresses aside up to there: up to all that the architecture can
+  /// address they would be more than a process has, as on riscv64 with its 56 bits.
+  static func mapLimit(_ layout: BootLayout, _ policy: MachinePolicy) -> FrameNumber {
+    let end = layout.nodes.flatMap { $0.memory.map { $0.end } }.max() ?? FrameNumber(0)
+    return max(end, policy.hotplug.map { limit($0, layout) } ?? end)
   }
 
   static func makeHotplug(

@@ -98,7 +98,8 @@ public struct Machine<Storage: MachineStorage>: ~Copyable, Sendable {
     let cpus = policy.processors.rawValue
     let map: FrameMap<Storage>
     do {
-      map = try FrameMap(FrameMapLayout(layout), model: model, storage: storage, cpuLimit: CPUIndex(cpus))
+      map = try FrameMap(
+        FrameMapLayout(layout, limit: Machine.mapLimit(layout, policy)), model: model, storage: storage, cpuLimit: CPUIndex(cpus))
     } catch {
       throw .map(error)
     }
