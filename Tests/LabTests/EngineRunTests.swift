@@ -114,4 +114,22 @@ struct EngineRunTests {
   @Test func onlyWhatMayFailIsToldTo() {
     #expect(throws: ScenarioProblems.self) { try EngineFixture.scenario("steps:\n  - run: 1h\n    fails: true\n") }
   }
+
+  /// What a process maps moves, and is told of.
+  @Test func movedPagesOfProcessesAreCounted() throws {
+    let trace = try LabRun.run(
+      try EngineFixture.scenario(
+        """
+        machine: {memory: [256M, 128M], kernel: 16M, room: {size: 128M, block: 128M}}
+        sampling: {counters: never, sizes: [2M]}
+        steps:
+          - add: {size: 128M, node: 1, online: kernel}
+          - pool: {size: 2M, pages: 64, node: 1}
+          - space: {name: a, map: 128M, page: 2M}
+          - offline: {added: 0}
+        """))
+    let last = try #require(trace.events.last)
+    #expect(last.outcome == .done && !last.text.contains(" 0 moved"), "\(last.text)")
+    #expect((trace.figures.first { $0.name == "migrated" }?.value ?? 0) > 0)
+  }
 }

@@ -46,11 +46,11 @@ final class ClientTable: FolioOwner {
   }
 
   func attach(_ folio: FolioPlace, to head: FrameNumber) {
+    if head != folio.head { tally.moved += folio.order.frames }
     // The mark moved with the folio.
     guard let (client, slot) = owner(of: head) else { return base.attach(folio, to: head) }
     guard head != folio.head else { return }
     client.slots.move(slot, to: head)
-    tally.moved += folio.order.frames
   }
 
   func canDrop(_ folio: FolioPlace) -> Bool {
