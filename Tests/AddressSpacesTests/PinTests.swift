@@ -135,6 +135,35 @@ import Testing
     try stage.finish()
   }
 
+  /// S2.1: what a request has of a page is one batch, and a range of its own where neighbours are not to be joined.
+  @Test(arguments: MemoryModel.allCases) func rangesArePagesWhereTheyAreNotJoined(model: MemoryModel) throws {
+    let stage = Stage(try World(contents: .mebibytes(128), model: model), .huge)
+    try stage.run(
+      """
+      pool 3                  | 3 3 0 0
+      space p                 | 3 3 0 0
+      p map a 3               | 3 3 3 0
+      p write a 0..3          | 3 0 0 0
+      """)
+    let world = stage.world
+    let space = try stage.space("p")
+    let start = try stage.place("a").range.start + .kibibytes(4)
+    let range = VirtualRange(start: start, count: .mebibytes(4))
+    var counts: [Bool: [FrameCount]] = [:]
+    for joined in [false, true] {
+      var ranges = [FrameRange](repeating: FrameRange(start: FrameNumber(0), count: .zero), count: 1024)
+      var span = ranges.mutableSpan
+      let done = try world.machine.memory.pin(range, .write, in: space, into: &span, joined: joined, on: world.cpu)
+      #expect(done.frames == FrameCount(1024))
+      let pinned = ranges.prefix(done.ranges)
+      counts[joined] = pinned.map { $0.count }
+      for part in pinned { try world.machine.memory.unpin(part, on: world.cpu) }
+    }
+    #expect(counts[false] == [511, 512, 1].map { FrameCount($0) })
+    #expect(counts[true]?.reduce(.zero, +) == FrameCount(1024))
+    try stage.finish()
+  }
+
   /// Pages that are pinned for long leave the movable zone, with what is written in them.
   @Test(arguments: MemoryModel.allCases) func longPinsLeaveTheMovableZone(model: MemoryModel) throws {
     let stage = Stage(try World(contents: .mebibytes(256), model: model, commandLine: "movablecore=128M"), .huge)

@@ -14,22 +14,27 @@ import MemoryUnits
   /// The place for what comes next.
   private var next: Kind
   private let room: Int
+  /// Whether a range that continues the last one becomes a part of it.
+  private let joins: Bool
   /// Ranges recorded.
   private(set) var count = 0
 
   init(numbers: UnsafeMutablePointer<FrameNumber>) {
     unsafe next = .numbers(numbers)
     unsafe room = 0
+    unsafe joins = false
   }
 
   init(descriptors: UnsafeMutablePointer<DescriptorPointer>) {
     unsafe next = .descriptors(descriptors)
     unsafe room = 0
+    unsafe joins = false
   }
 
-  init(ranges: UnsafeMutablePointer<FrameRange>, room: Int) {
+  init(ranges: UnsafeMutablePointer<FrameRange>, room: Int, joins: Bool) {
     unsafe next = .ranges(ranges)
     unsafe self.room = room
+    unsafe self.joins = joins
   }
 
   /// Records frames of one folio, one after the other in memory. No more come than were asked for. Inlined: a call would get a copy of the
@@ -42,9 +47,9 @@ import MemoryUnits
     }
   }
 
-  /// Records a range; what continues the last one becomes a part of it.
+  /// Records a range, or makes the last one longer.
   private mutating func record(_ frames: FrameRange, at place: UnsafeMutablePointer<FrameRange>) {
-    if unsafe count > 0, unsafe (place - 1).pointee.end == frames.start {
+    if unsafe joins, unsafe count > 0, unsafe (place - 1).pointee.end == frames.start {
       let start = unsafe (place - 1).pointee.start
       unsafe (place - 1).pointee = FrameRange(start: start, end: frames.end)
     } else {

@@ -44,16 +44,19 @@ extension VirtualMemory {
 
   /// The same, recording ranges: O(1) a folio.
   ///
-  /// - Parameter ranges: as many as the range has pages at worst.
+  /// - Parameters:
+  ///   - ranges: as many as the range has pages at worst.
+  ///   - joined: whether a range goes on over pages whose frames follow each other. If not, there is one for what each page has of the
+  ///     request: for each time that the pins of a page were counted.
   /// - Returns: how many frames were pinned, and how many ranges they are.
   public func pin(
     _ range: VirtualRange, _ options: PinOptions = [], in space: AddressSpace, into ranges: inout MutableSpan<FrameRange>,
-    on cpu: CPUIndex
+    joined: Bool = true, on cpu: CPUIndex
   ) throws(PinError) -> (frames: FrameCount, ranges: Int) {
     let count = try count(range)
     let room = ranges.count
     guard let base = unsafe ranges.withUnsafeMutableBufferPointer({ $0.baseAddress }) else { throw .misaligned(range) }
-    var sink = unsafe PinSink(ranges: base, room: room)
+    var sink = unsafe PinSink(ranges: base, room: room, joins: joined)
     let done = unsafe try pin(range.start, count, options, in: space, into: &sink, on: cpu)
     return unsafe (done, sink.count)
   }
