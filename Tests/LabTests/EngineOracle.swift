@@ -47,7 +47,11 @@ struct EngineOracle {
     var clients: [FrameNumber: Client] = [:]
     for client in engine.clients { client.slots.forEach { clients[$1.head] = client } }
     // Heads of folios that any frame is pinned of.
-    let heads = engine.spaces.values.flatMap { $0.pinned }.compactMap { try? engine.lab.machine.zones.folio(containing: $0).head }
+    let heads = engine.spaces.values.flatMap { $0.pinned }.flatMap { range in
+      (range.start.rawValue..<range.end.rawValue).compactMap {
+        try? engine.lab.machine.zones.folio(containing: FrameNumber($0)).head
+      }
+    }
     let pinned = Set(heads)
     var uses = [Use](repeating: Self.absent, count: Int(end))
     let boot = engine.lab.machine.layout.nodes.flatMap { $0.memory }

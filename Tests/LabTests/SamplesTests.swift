@@ -49,6 +49,13 @@ struct SamplesTests {
         "machine.memory": "[640M, 256M]", "steps.0.space.map": "256M", "steps.10.add.size": "512M", "steps.11.pool.pages": "150",
         "steps.12.space.map": "300M", "steps.23.allocate.amount": "256M", "steps.29.allocate.amount": "256M",
       ]),
+    // 64 KiB a call in place of a frame: so many calls take a debug build too long.
+    Sample(
+      "pins-gigantic",
+      [
+        "machine.memory": "[4G, 1G]", "steps.0.pool.pages": "1", "steps.1.space.map": "1G", "steps.14.space.pin.call": "64K",
+        "steps.28.add.size": "3G", "steps.29.pool.pages": "2", "steps.30.space.map": "1G",
+      ]),
     Sample("subsections"),
     Sample("transparent", ["machine.memory": "512M", "steps.0.space.map": "128M", "steps.7.space.map": "128M"]),
   ]

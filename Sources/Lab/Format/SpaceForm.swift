@@ -50,16 +50,20 @@ enum SpaceForm {
   private struct Pin: Sendable {
     var share = Percent(100)
     var isLongTerm = false
+    var call: PageSize?
   }
 
   private static let pin = Form<Step.SpaceStep.Operation>.either([
-    Form<Percent>.share.map { .pin($0, isLongTerm: false) },
+    Form<Percent>.share.map { .pin($0, isLongTerm: false, call: nil) },
     .object(
       "pin", "Pins a share of the space's pages.", from: Pin(),
       [
         Field("share", .share, isRequired: true, "How much.") { $0.share = $1 },
         Field("long-term", .truth, "Whether for long: such pages leave movable zones first.") { $0.isLongTerm = $1 },
+        Field("call", .page(.any), "How much one call pins; the share is one of calls. One base page where it is left out.") {
+          $0.call = $1
+        },
       ]
-    ) { pin, _, _ in .pin(pin.share, isLongTerm: pin.isLongTerm) },
+    ) { pin, _, _ in .pin(pin.share, isLongTerm: pin.isLongTerm, call: pin.call) },
   ])
 }

@@ -9,7 +9,8 @@ final class SpaceHolder {
   let space: AddressSpace
   /// In the order of mapping, with the pages' size.
   var mapped: [(range: VirtualRange, page: PageSize)] = []
-  var pinned: [FrameNumber] = []
+  /// In the order of pinning; what is there twice has two pins.
+  var pinned: [FrameRange] = []
 
   init(_ space: AddressSpace) { self.space = space }
 }
@@ -24,9 +25,10 @@ extension LabEngine {
       case .map(let size, let transparent, let page): return try map(size, transparent, page, holder, on: cpu)
       case .fork(let name): return try fork(holder, to: name, on: cpu)
       case .write(let share): return write(share, holder, on: cpu)
-      case .pin(let share, let isLongTerm): return pin(share, isLongTerm, holder, on: cpu)
+      case .pin(let share, let isLongTerm, let call):
+        return pin(share, isLongTerm, by: call, holder, on: cpu)
       case .unpin:
-        let count = holder.pinned.count
+        let count = holder.pinnedFrames
         unpin(holder, on: cpu)
         return .done("\(count) frames are no longer pinned")
       case .unmap(let share): return try unmap(share, holder, on: cpu)
@@ -59,13 +61,6 @@ extension LabEngine {
     guard let holder = spaces.removeValue(forKey: name) else { return }
     unpin(holder, on: cpu)
     lab.machine.memory.destroy(holder.space, on: cpu)
-  }
-
-  private func unpin(_ holder: SpaceHolder, on cpu: CPUIndex) {
-    let frames = holder.pinned
-    holder.pinned = []
-    // What was pinned by pin() is unpinned once.
-    try? lab.machine.memory.unpin(frames.span, on: cpu)
   }
 
   // MARK: Memory
@@ -165,34 +160,6 @@ extension LabEngine {
     return .done("\(pages) pages written")
   }
 
-  private func pin(_ share: Percent, _ isLongTerm: Bool, _ holder: SpaceHolder, on cpu: CPUIndex) -> StepOutcome {
-    var random = LabRandom(seed: seed, stream: 2 << 40 + now)
-    var failed: UInt64 = 0
-    let before = holder.pinned.count
-    for (range, _) in holder.mapped {
-      var address = range.start
-      while address < range.end {
-        if random.below(100) < share.rawValue {
-          if let frame = pinOne(address, isLongTerm, holder, on: cpu) { holder.pinned.append(frame) } else { failed += 1 }
-        }
-        address += shift.bytes
-      }
-    }
-    let text = "\(holder.pinned.count - before) frames pinned"
-    return failed == 0 ? .done(text) : .inPart(text + ", \(failed) not")
-  }
-
-  private func pinOne(_ address: VirtualAddress, _ isLongTerm: Bool, _ holder: SpaceHolder, on cpu: CPUIndex) -> FrameNumber? {
-    var frames = [FrameNumber(0)]
-    var span = frames.mutableSpan
-    let options: PinOptions = isLongTerm ? [.write, .longTerm] : .write
-    let range = VirtualRange(start: address, count: shift.bytes)
-    guard let count = try? lab.machine.memory.pin(range, options, in: holder.space, into: &span, on: cpu), count > .zero else {
-      return nil
-    }
-    return span[0]
-  }
-
   private func unmap(_ share: Percent, _ holder: SpaceHolder, on cpu: CPUIndex) throws(SpaceProblem) -> StepOutcome {
     var gone = ByteCount.zero
     var left: [(range: VirtualRange, page: PageSize)] = []
@@ -248,7 +215,7 @@ extension LabEngine {
     for place in places where place.order > Order(0) {
       if (try? lab.machine.memory.split(place, to: Order(0), on: cpu)) != nil { count += 1 } else { failed += 1 }
     }
-    let text = "\(count) folios split, \(holder.pinned.count) frames stay pinned"
+    let text = "\(count) folios split, \(holder.pinnedFrames) frames stay pinned"
     return failed == 0 ? .done(text) : .inPart(text + ", \(failed) folios not")
   }
 

@@ -39,6 +39,8 @@ final class LabEngine {
   /// The largest order above the costly ones that was sought in vain since the last tick.
   var wanted = Order(0)
   var spaces: [String: SpaceHolder] = [:]
+  /// What pinning took so far.
+  var pins = PinTally()
   var added: [AddedMemory] = []
   private let cpuCount: UInt64
   private var cpuTurn: UInt64 = 0

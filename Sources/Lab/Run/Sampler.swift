@@ -52,6 +52,7 @@ struct Sampler {
       "dropped": bytes(engine.tally.dropped.rawValue),
       "huge-asked": engine.hugeAsked, "huge-had": engine.hugeHad,
       "huge-success": engine.hugeAsked == 0 ? 10_000 : share(engine.hugeHad, engine.hugeAsked), "steps": engine.operations,
+      "pin-calls": engine.pins.calls, "pin-batches": engine.pins.batches, "pin-runs": engine.pins.runs,
     ]
     let counts = engine.lab.machine.zones.indices.reduce(PageblockCounts()) { $0 + engine.lab.machine.zones[$1].pageblockCounts }
     (found["claimed"], found["stolen"], found["polluted"]) = (counts.claimed, counts.stolen, counts.polluted)
@@ -207,7 +208,8 @@ extension Step.SpaceStep.Operation {
       "map \(size)" + (page.map { " in \($0)" } ?? (transparent ? ", transparent" : ""))
     case .fork(let name): "fork to \(name)"
     case .write(let share): "write \(share)"
-    case .pin(let share, let isLongTerm): "pin \(share)" + (isLongTerm ? " for long" : "")
+    case .pin(let share, let isLongTerm, let call):
+      "pin \(share)" + (isLongTerm ? " for long" : "") + (call.map { " in calls of \($0)" } ?? "")
     case .unpin: "unpin"
     case .unmap(let share): "unmap \(share)"
     case .collapse(let size): "collapse to \(size)"

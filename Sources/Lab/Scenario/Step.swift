@@ -89,8 +89,8 @@ public struct Step: Hashable, Sendable {
       case fork(to: String)
       /// Writes to a share of the space's pages.
       case write(Percent)
-      /// Pins a share of the space's pages; long-term pins leave movable zones first.
-      case pin(Percent, isLongTerm: Bool)
+      /// Pins a share of the space's pages; long-term pins leave movable zones first. Nil for calls of one base page.
+      case pin(Percent, isLongTerm: Bool, call: PageSize?)
       case unpin
       /// Unmaps a share, from the end.
       case unmap(Percent)

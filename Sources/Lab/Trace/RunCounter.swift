@@ -41,6 +41,9 @@ public struct RunCounter: Hashable, Sendable {
     RunCounter("huge-asked", .count, "requests for huge pages"),
     RunCounter("huge-had", .count, "those among them that got one"),
     RunCounter("huge-success", .basisPoints, "share of requests for huge pages that got one"),
+    RunCounter("pin-calls", .count, "calls that pinned memory of processes"),
+    RunCounter("pin-batches", .count, "what each of these calls had of one page, added to the page's counts at once"),
+    RunCounter("pin-runs", .count, "runs of descriptors in these batches: a look-up each for who walks them"),
     RunCounter("steps", .count, "folios allocated and freed by clients, and pages touched by processes"),
   ]
 
