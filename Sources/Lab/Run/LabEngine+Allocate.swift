@@ -138,48 +138,4 @@ extension LabEngine {
     tally.dropped += dropped
     return dropped
   }
-
-  /// Drops cache on each node of which no zone is above its low mark, until one is above its high mark; where large folios were sought
-  /// and not had, also compacts for one. Without fallback, as many whole pageblocks are brought together as the high mark has frames,
-  /// so that each mobility finds its own. Linux: `kswapd`, `kcompactd`; `vm.defrag_mode`.
-  func balance() {
-    for node in lab.machine.zones.nodes {
-      let request = FrameRequest(.movable, node: node, isNodeFixed: true)
-      let isLow = !isAbove({ $0.low }, request)
-      var left = isLow ? 64 : 0
-      while !isAbove({ $0.high }, request), left > 0, reclaim(FrameCount(4096), for: request, on: CPUIndex(0)) > .zero {
-        left -= 1
-      }
-      if spec.policy.fallback == .never {
-        keepPageblocksFree(request)
-      } else if wanted > Self.costlyOrder {
-        _ = compact(wanted, for: request)
-      }
-    }
-    wanted = Order(0)
-  }
-
-  private func keepPageblocksFree(_ request: FrameRequest) {
-    let order = lab.machine.zones[ZoneIndex(0)].pageblockOrder
-    for index in lab.machine.zones.zones(for: request) {
-      let mark = lab.machine.zones[index].watermarks.high
-      var left = 16
-      while left > 0, lab.machine.zones[index].freeInLargeBlocks() < mark {
-        left -= 1
-        let free = lab.machine.zones[index].freeInTree()
-        let some = FrameCount(rawValue: order.frames.rawValue * 4)
-        if free < mark + some, reclaim(some, for: request, on: CPUIndex(0)) == .zero { return }
-        guard compactFurther(index, order) else { break }
-      }
-    }
-  }
-
-  /// Whether a zone that serves the request has more free than its mark.
-  private func isAbove(_ mark: (Watermarks) -> FrameCount, _ request: FrameRequest) -> Bool {
-    lab.machine.zones.zones(for: request).contains { index in
-      lab.machine.zones[index].isAbove(
-        mark(lab.machine.zones[index].watermarks), order: Order(0),
-        reserve: lab.machine.zones.reserve(of: index, for: request.highestZone))
-    }
-  }
 }
