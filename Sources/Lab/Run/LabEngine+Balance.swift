@@ -25,25 +25,26 @@ extension LabEngine {
     wanted = Order(0)
   }
 
-  /// Has each zone's high mark met in whole pageblocks, so that each mobility finds its own: drops cache where less is free than that,
-  /// and compacts on from where the last compaction ended, until the mark is met or two rounds brought nothing. Zones whose mark is less
-  /// than a pageblock have none to keep.
+  /// Has each zone's high mark met in whole pageblocks, so that each mobility finds its own: compacts on from where the last compaction
+  /// ended, until the mark is met or two rounds brought nothing. Cache is dropped where a zone has no room for that, as long as no zone
+  /// of the node has its mark met. Zones whose mark is less than a pageblock have none to keep.
   ///
   /// Linux: `vm.defrag_mode`, where reclaim and compaction in the background watch `NR_FREE_PAGES_BLOCKS`; they are woken by requests
   /// there, here by the tick.
   private func keepPageblocksFree(_ request: FrameRequest) {
-    for index in lab.machine.zones.zones(for: request) {
+    // A small zone cannot have whole pageblocks for each mobility; cache would be dropped for it each time, and elsewhere.
+    let zones = lab.machine.zones.zones(for: request).filter { index in
+      lab.machine.zones[index].watermarks.high >= lab.machine.zones[index].pageblockOrder.frames
+    }
+    for index in zones {
       let mark = lab.machine.zones[index].watermarks.high
-      let pageblock = lab.machine.zones[index].pageblockOrder.frames
-      // A small zone cannot have whole pageblocks for each mobility; cache would be dropped for it each time, and elsewhere.
-      guard mark >= pageblock else { continue }
       // Compaction needs room to move to.
-      let room = mark + pageblock
+      let room = mark + lab.machine.zones[index].pageblockOrder.frames
       var whole = lab.machine.zones[index].freeInLargeBlocks()
       var futile = 0
       while whole < mark, futile < 2 {
         let free = lab.machine.zones[index].freeInTree()
-        if free < room || futile > 0 {
+        if free < room || futile > 0, !zones.contains(where: { hasItsPageblocks($0, request) }) {
           reclaim(max(mark - whole, room.saturatingSubtracting(free)), for: request, on: CPUIndex(0))
         }
         compactFurther(index) { lab.machine.zones[index].freeInLargeBlocks() >= mark }
@@ -52,6 +53,12 @@ extension LabEngine {
         futile = whole > before ? 0 : futile + 1
       }
     }
+  }
+
+  /// Whether a zone meets its high mark in whole pageblocks, beside what it keeps back from such requests.
+  private func hasItsPageblocks(_ index: ZoneIndex, _ request: FrameRequest) -> Bool {
+    lab.machine.zones[index].freeInLargeBlocks()
+      >= lab.machine.zones[index].watermarks.high + lab.machine.zones.reserve(of: index, for: request.highestZone)
   }
 
   /// Compacts a zone from where the last compaction ended, until it is enough or the scanners meet. Unlike a request's compaction it
