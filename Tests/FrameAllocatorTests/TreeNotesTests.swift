@@ -97,4 +97,40 @@ import Testing
     #expect(storage.allocate(Order(8), from: .lowest) == FrameNumber(0x2_0000))
     try storage.checkInvariants()
   }
+
+  /// Four nodes of leaves, of which a search sees by their bits in the node above which can have what it wants.
+  @Test(arguments: [Placement.lowest, .highest]) func nodesOfLeavesAreFoundAgain(_ placement: Placement) throws {
+    let node: UInt64 = 1 << 18
+    let zone = frames(0, 4 * node)
+    let storage = TreeStorage(zone)
+    // Something small in each, so that none is passed over for being full.
+    for number in 0..<4 as Range<UInt64> { try storage.release(frames(number * node + 0x1001, number * node + 0x1002)) }
+    for order in [1, 3, 8, 9, 10, 17] as [UInt8] { #expect(storage.allocate(Order(order), from: placement) == nil) }
+    try storage.checkInvariants()
+    // What comes is found, and no more than that.
+    for (number, order) in [(2, 3), (1, 8), (3, 9), (0, 10)] as [(UInt64, UInt8)] {
+      let start = FrameNumber(number * node + 0x1_0000)
+      try storage.release(FrameRange(blockAt: start, order: Order(order)))
+      #expect(storage.allocate(Order(order + 1), from: placement) == nil)
+      try storage.checkInvariants()
+      #expect(storage.allocate(Order(order), from: placement) == start)
+      #expect(storage.allocate(Order(order), from: placement) == nil)
+      try storage.free(start, order: Order(order))
+      #expect(storage.allocate(Order(order), from: placement) == start)
+      try storage.checkInvariants()
+    }
+    // Halves that meet make a run that nobody could have had before.
+    try storage.release(frames(2 * node + 0x2_0000, 2 * node + 0x2_0008))
+    #expect(storage.allocate(Order(4), from: placement) == nil)
+    try storage.release(frames(2 * node + 0x2_0008, 2 * node + 0x2_0010))
+    #expect(storage.allocate(Order(4), from: placement) == FrameNumber(2 * node + 0x2_0000))
+    // Whole leaves, the neighbours of which come later.
+    try storage.release(frames(node + 0x2_0000, node + 0x2_0200))
+    #expect(storage.allocate(Order(10), from: placement) == nil)
+    try storage.release(frames(node + 0x2_0200, node + 0x2_0400))
+    #expect(storage.allocate(Order(10), from: placement) == FrameNumber(node + 0x2_0000))
+    for number in 0..<4 as Range<UInt64> { try storage.claim(frames(number * node + 0x1001, number * node + 0x1002)) }
+    #expect(storage.allocate(Order(0), from: placement) == nil)
+    try storage.checkInvariants()
+  }
 }

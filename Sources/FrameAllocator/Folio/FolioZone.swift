@@ -143,6 +143,11 @@ public struct FolioZone: ~Copyable, Sendable {
   /// Frames that are free in the tree; those in caches count as taken. Exact while nobody else uses the zone.
   public borrowing func freeInTree() -> FrameCount { cache.tree.freeFrames() }
 
+  /// The same, of a range; what of it lies outside the zone is not free.
+  ///
+  /// - Complexity: O(log frames + nodes of the range that are partly free).
+  public borrowing func freeInTree(in range: FrameRange) -> FrameCount { cache.tree.freeFrames(in: range.intersection(zone)) }
+
   /// The frames that are free in aligned blocks of 512 and more. Exact while nobody else uses the zone.
   ///
   /// - Complexity: O(frames / 2^18).

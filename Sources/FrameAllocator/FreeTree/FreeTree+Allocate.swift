@@ -93,6 +93,22 @@ extension FreeTreeCore {
   func findHere(
     _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> UInt64? {
+    guard node.level == 1, filter.slot == Everywhere.place else {
+      return lookHere(node, order: order, placement, in: filter, &search)
+    }
+    let place = NotePlace(order, filter.slot)
+    guard let before = beginSearch(node, place) else { return nil }
+    var own = Search()
+    own.keepsMotion = search.keepsMotion
+    let frame = lookHere(node, order: order, placement, in: filter, &own)
+    finish(own, of: node, place, since: before, hasFound: frame != nil, &search)
+    return frame
+  }
+
+  @inlinable @inline(__always)
+  func lookHere(
+    _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
+  ) -> UInt64? {
     guard let run = takeRun(view(node), power: order &- 9 &* node.level, placement, in: filter, &search) else { return nil }
     return node.frame(run.slot)
   }
@@ -102,18 +118,25 @@ extension FreeTreeCore {
   func findBelow(
     _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> UInt64? {
-    guard node.level == 1, let slot = filter.slot else {
+    guard node.level == 1, filter.slot != nil else {
       return lookBelow(node, order: order, placement, in: filter, &search)
     }
-    let before = unsafe summary(node).pointee.load(ordering: .sequentiallyConsistent)
-    if isRuledOut(before, order, slot) { return nil }
+    let place = NotePlace(order, filter.slot)
+    guard let before = beginSearch(node, place) else { return nil }
     var own = Search()
     own.keepsMotion = search.keepsMotion
     let frame = lookBelow(node, order: order, placement, in: filter, &own)
-    if frame == nil && !own.inFlight && !own.leftOut { summarise(node, order, slot, since: before) }
+    finish(own, of: node, place, since: before, hasFound: frame != nil, &search)
+    return frame
+  }
+
+  /// Ends a search of a node of leaves that was a part of another.
+  @inlinable @inline(__always) func finish(
+    _ own: Search, of node: TreeNode, _ place: NotePlace, since before: NodeSummary, hasFound: Bool, _ search: inout Search
+  ) {
+    if !hasFound && !own.inFlight && !own.leftOut { endSearch(node, place, since: before) }
     search.inFlight = search.inFlight || own.inFlight
     search.leftOut = search.leftOut || own.leftOut
-    return frame
   }
 
   @inlinable
@@ -121,14 +144,14 @@ extension FreeTreeCore {
     _ node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter, _ search: inout Search
   ) -> UInt64? {
     let view = view(node)
-    let power = node.level == 1 ? order : 0
+    let place = NotePlace(order, filter.slot)
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
       var left = ~UInt64(0)
       while true {
         let free = view.freeWord(word) & left
         var partial = view.partialWord(word) & left
-        if power > 0 && partial != 0 { partial &= ~dryWord(node, power: power, word) }
+        if partial != 0 { partial &= ~dryWord(node, place, order: order, word) }
         // What a filter says can cost more than a look at what is there.
         guard free | partial != 0 else { break }
         let usable = free != 0 ? filter.usable(node, word) : 0

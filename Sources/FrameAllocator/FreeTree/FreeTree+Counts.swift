@@ -27,43 +27,6 @@ extension FreeTreeCore {
     return FrameCount(rawValue: sum)
   }
 
-  /// An order, at most 8, above which no leaf can have a block of what the filter lets be taken, by what was noted of the leaves; nil
-  /// where nothing of it is free in leaves at all.
-  ///
-  /// While memory is on its way between two levels it is 8. Whole free leaves count as 8.
-  /// - Complexity: O(leaves / 64).
-  borrowing func boundOfRuns(in filter: some TreeFilter) -> Int? {
-    guard top > 0, unsafe levels[1].dry != nil else { return 8 }
-    let before = motionNow
-    guard before & 0xffff_ffff == 0 else { return 8 }
-    var bound: Int?
-    let level = unsafe levels[1]
-    for offset in 0..<level.nodes {
-      let node = TreeNode(level: 1, number: level.first &+ offset)
-      if let slot = filter.slot {
-        let noted = unsafe summary(node).pointee.load(ordering: .sequentiallyConsistent) >> UInt64(4 * slot) & 15
-        // One more than the order that is not there: what is left cannot raise the bound.
-        if noted != 0, Int(noted) - 2 <= bound ?? -1 { continue }
-      }
-      let view = view(node)
-      for word in 0..<8 {
-        let free = view.freeWord(word)
-        if free != 0, free & filter.usable(node, word) != 0 { return 8 }
-        var partial = view.partialWord(word)
-        guard partial != 0 else { continue }
-        partial &= filter.some(node, word)
-        guard partial != 0 else { continue }
-        var power = (bound ?? -1) + 1
-        while power <= 8, partial & ~dryWord(node, power: power, word) != 0 {
-          bound = power
-          power += 1
-        }
-        if bound == 8 { return 8 }
-      }
-    }
-    return before == motionNow ? bound : 8
-  }
-
   /// The frames of `range`, which lies in the zone, that are free. Exact while nobody else is in the tree; nothing is waited for.
   ///
   /// - Complexity: O(log frames + nodes of the range that are partly free).

@@ -13,24 +13,27 @@ extension FreeTreeCore {
     let last = placement == .lowest ? 0 : topLevel.nodes &- 1
     var node = TreeNode(level: top, number: topLevel.first &+ last)
     while node.level > level {
-      let power = node.level == 1 && level == 0 ? order : 0
-      guard let child = firstPartialChild(of: node, power: power, placement, in: filter) else { return nil }
+      guard let child = firstPartialChild(of: node, order: order, placement, in: filter) else { return nil }
       node = child
     }
     guard let run = takeRun(view(node), power: order &- 9 &* level, placement, in: filter, &search) else { return nil }
     return node.frame(run.slot)
   }
 
-  /// The first child with anything free, if it is not wholly free; of a node of leaves, one that may have a run of 2^`power`.
+  /// The first child that may have a block of the order, if it is not wholly free.
   @inlinable @inline(__always) func firstPartialChild(
-    of node: TreeNode, power: Int, _ placement: Placement, in filter: some TreeFilter
+    of node: TreeNode, order: Int, _ placement: Placement, in filter: some TreeFilter
   ) -> TreeNode? {
     let view = view(node)
+    let place = NotePlace(order, filter.slot)
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
-      let free = view.freeWord(word) & filter.usable(node, word)
-      var candidates = view.partialWord(word) & filter.some(node, word)
-      if power > 0 && candidates != 0 { candidates &= ~dryWord(node, power: power, word) }
+      var free = view.freeWord(word)
+      // What a filter says can cost more than a look at what is there.
+      if free != 0 { free &= filter.usable(node, word) }
+      var candidates = view.partialWord(word)
+      if candidates != 0 { candidates &= ~dryWord(node, place, order: order, word) }
+      if candidates != 0 { candidates &= filter.some(node, word) }
       candidates |= free
       guard candidates != 0 else { continue }
       let bit = preferredBit(candidates, placement)

@@ -40,23 +40,46 @@ extension FreeTreeCore {
   ///
   /// - Complexity: O(leaves).
   borrowing func checkSummaries(in filter: some TreeFilter) throws(FreeTreeFault) {
-    guard top > 0, let place = filter.slot else { return }
+    guard top > 0, let kind = filter.slot else { return }
     let table = unsafe levels[1]
     for offset in 0..<table.nodes {
       let node = TreeNode(level: 1, number: table.first + offset)
-      let noted = Int(unsafe summary(node).pointee.load(ordering: .relaxed) >> UInt64(4 * place) & 15)
-      guard noted > 0 else { continue }
       let view = view(node)
+      try checkDry(node)
+      let whole = summary(node).note(4) - 1
+      if kind == Everywhere.place && whole >= 0 {
+        let start = FrameNumber(rawValue: node.frame(0))
+        for word in 0..<8 where hasRun(view, whole, around: word) { throw .note(start: start, power: 9 + whole) }
+      }
+      let noted = summary(node).note(kind) - 1
+      guard noted >= 0 else { continue }
       for word in 0..<8 {
         var leaves = (view.freeWord(word) | view.partialWord(word)) & filter.usable(node, word)
         while leaves != 0 {
           let slot = word << 6 | leaves.trailingZeroBitCount
           leaves &= leaves - 1
           let start = FrameNumber(rawValue: node.frame(slot))
-          guard !view.isFree(slot) else { throw .note(start: start, power: noted - 1) }
+          guard !view.isFree(slot) else { throw .note(start: start, power: noted) }
           let leaf = self.view(node.child(slot))
-          for word in 0..<8 where hasRun(leaf, noted - 1, around: word) { throw .note(start: start, power: noted - 1) }
+          for word in 0..<8 where hasRun(leaf, noted, around: word) { throw .note(start: start, power: noted) }
+          // Else a free that makes such a run would not tell the node.
+          guard leaf.available == 0 || noted == 0 || leaf.state.rulesOut(power: noted) else {
+            throw .note(start: start, power: noted)
+          }
         }
+      }
+    }
+  }
+
+  /// A bit that says of a node of leaves what its summary does not. One that is missing costs a look.
+  private func checkDry(_ node: TreeNode) throws(FreeTreeFault) {
+    guard top > 1 else { return }
+    let slot = node.slotInParent
+    for kind in 0..<NotePlace.kinds {
+      let note = summary(node).note(kind)
+      for power in 0..<9 where note == 0 || power + 1 < note {
+        let isDry = dryWord(node.parent, line: kind * 9 + power, slot >> 6) >> UInt64(slot & 63) & 1 != 0
+        guard !isDry else { throw .note(start: FrameNumber(rawValue: node.frame(0)), power: power) }
       }
     }
   }
@@ -69,9 +92,9 @@ extension FreeTreeCore {
     }
     guard top > 0, unsafe levels[1].dry != nil else { return }
     let slot = view.node.slotInParent
-    for number in 1...8 {
-      let isDry = dryWord(view.node.parent, power: number, slot >> 6) >> UInt64(slot & 63) & 1 != 0
-      guard isDry == (power > 0 && number >= power) else { throw .note(start: start, power: number) }
+    for number in 1...8 where power == 0 || number < power {
+      let isDry = dryWord(view.node.parent, line: number - 1, slot >> 6) >> UInt64(slot & 63) & 1 != 0
+      guard !isDry else { throw .note(start: start, power: number) }
     }
   }
 

@@ -164,134 +164,13 @@ extension FreeTreeCore {
     guard amount != 0 else { return }
     let old = view.addToCount(amount)
     if old.hasNote { checkNote(view, old.note, run) }
-    if old.available == 0 {
-      updateHint(view.node)
-      if view.node.level == 0 && top > 0 { forgetSummary(view.node.parent) }
+    if old.available == 0 { updateHint(view.node) }
+    if view.node.level == 1 {
+      checkSummary(view, run)
+    } else if old.available == 0 && view.node.level == 0 && top > 0 {
+      loosenFull(view, run)
     }
-    if view.node.level == 1 { forgetSummary(view.node) }
     if old.available &+ amount == 512 && view.node.level < top { promote(view) }
-  }
-
-  // MARK: Notes
-
-  /// Erases a leaf's note where what became free made a run of 2^`power` frames: there was none before, so that it would hold what
-  /// became free.
-  @inlinable func checkNote(_ view: NodeView, _ power: Int, _ run: SlotRun?) {
-    if let run, run.words == 1, !hasRun(view, power, around: run.firstWord) { return }
-    forgetNote(view)
-  }
-
-  /// Whether an aligned run of 2^`power` frames is free that lies in the word, or holds it.
-  @inlinable func hasRun(_ view: NodeView, _ power: Int, around word: Int) -> Bool {
-    if power <= 6 { return runStarts(view.freeWord(word), power: power) != 0 }
-    let words = 1 &<< (power &- 6)
-    let first = word & ~(words &- 1)
-    for word in first..<(first &+ words) where view.freeWord(word) != ~0 { return false }
-    return true
-  }
-
-  @inlinable func forgetNote(_ view: NodeView) {
-    view.forgetNote()
-    guard top > 0 else { return }
-    setDry(view.node, from: 9)
-    forgetSummary(view.node.parent)
-  }
-
-  /// Notes that a search of a leaf which began at `before` found no run of 2^`power`. False where something has changed since.
-  @usableFromInline func note(_ view: NodeView, noRunOf power: Int, since before: NodeState) -> Bool {
-    guard view.note(noRunOf: power, since: before) else { return false }
-    guard power > 0 else { return true }
-    // As much may have been taken as was freed meanwhile, so that the count tells nothing: who frees from now on sees the note.
-    for word in 0..<8 where hasRun(view, power, around: word) {
-      forgetNote(view)
-      return false
-    }
-    guard top > 0 else { return true }
-    // Until the bits were compared with the note they may be wrong, and who finds nothing looks again.
-    beginMotion()
-    setDry(view.node, from: power)
-    if view.state.note != power { setDry(view.node, from: 9) }
-    endMotion()
-    return true
-  }
-
-  /// Of the 64 leaves of `word` of a node of leaves: those that have no run of 2^`power` frames, so far as was noted.
-  @inlinable func dryWord(_ node: TreeNode, power: Int, _ word: Int) -> UInt64 {
-    let level = unsafe levels[1]
-    guard power > 0, let dry = unsafe level.dry else { return 0 }
-    let line = Int(truncatingIfNeeded: node.number &- level.first) &* 8 &+ power &- 1
-    // Eight lines a node were laid out, and powers run from 1 to 8.
-    return unsafe dry[line &* 8 &+ word].load(ordering: .sequentiallyConsistent)
-  }
-
-  /// The summary of a node of leaves: for each of four slots of filters, in four bits, one more than the smallest order of which a search
-  /// with such a filter found nothing below the node, 0 for none; above these, how often that was forgotten. Partner: the notes of
-  /// the leaves, and what filters say.
-  @inlinable func summary(_ node: TreeNode) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    let level = unsafe levels[1]
-    // Counts above the leaves have a line each, of which the count takes two bytes; zeroed memory is an atomic of zero.
-    return unsafe (level.counts + Int(truncatingIfNeeded: node.number &- level.first) &<< 6 + 8)
-      .assumingMemoryBound(to: Atomic<UInt64>.self)
-  }
-
-  /// Whether a search with a filter of the slot found no block of `order` below the node, and nothing has come since.
-  @inlinable func isRuledOut(_ summary: UInt64, _ order: Int, _ slot: Int?) -> Bool {
-    guard let slot else { return false }
-    let note = Int(truncatingIfNeeded: summary &>> UInt64(truncatingIfNeeded: 4 &* slot) & 15)
-    return note != 0 && order &+ 1 >= note
-  }
-
-  /// Something came below the node, or what filters say of it has changed.
-  @usableFromInline func forgetSummary(_ node: TreeNode) {
-    let word = unsafe summary(node)
-    var old = unsafe word.pointee.load(ordering: .sequentiallyConsistent)
-    while true {
-      // Counted even where there is no note: a search that is under way must not leave one.
-      let (done, found) = unsafe word.pointee.weakCompareExchange(
-        expected: old, desired: ((old &>> 16) &+ 1) &<< 16, ordering: .sequentiallyConsistent)
-      if done { return }
-      old = found
-    }
-  }
-
-  /// Notes that a search which began at `before` found no block of `order`, and left nothing out.
-  @usableFromInline func summarise(_ node: TreeNode, _ order: Int, _ slot: Int, since before: UInt64) {
-    let shift = UInt64(truncatingIfNeeded: 4 &* slot)
-    let noted = before & ~(15 &<< shift) | UInt64(order &+ 1) &<< shift
-    // Where something has come since, or somebody else noted something, it is not noted: that costs another look at most.
-    _ = unsafe summary(node).pointee.compareExchange(expected: before, desired: noted, ordering: .sequentiallyConsistent)
-  }
-
-  /// What filters say of frames of the range has changed.
-  func forgetSummaries(over range: FrameRange) {
-    let inside = range.intersection(zone)
-    guard top > 0, !inside.isEmpty else { return }
-    var number = TreeNode(level: 1, covering: inside.start.rawValue).number
-    let last = TreeNode(level: 1, covering: inside.end.rawValue - 1).number
-    while number <= last {
-      forgetSummary(TreeNode(level: 1, number: number))
-      number += 1
-    }
-  }
-
-  /// Says of a leaf that it has no run of 2^`power` frames or more, and that it may have shorter ones.
-  @usableFromInline func setDry(_ leaf: TreeNode, from power: Int) {
-    let level = unsafe levels[1]
-    guard let dry = unsafe level.dry else { return }
-    let slot = leaf.slotInParent
-    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: slot & 63)
-    let node = Int(truncatingIfNeeded: leaf.parent.number &- level.first)
-    for number in 1...8 {
-      // As in `dryWord`.
-      let place = (node &* 8 &+ number &- 1) &* 8 &+ slot &>> 6
-      let isSet = unsafe dry[place].load(ordering: .sequentiallyConsistent) & bit != 0
-      guard isSet != (number >= power) else { continue }
-      if number >= power {
-        unsafe _ = dry[place].bitwiseOr(bit, ordering: .sequentiallyConsistent)
-      } else {
-        unsafe _ = dry[place].bitwiseAnd(~bit, ordering: .sequentiallyConsistent)
-      }
-    }
   }
 
   // MARK: Between the levels
@@ -331,7 +210,7 @@ extension FreeTreeCore {
       // The count publishes the bits.
       _ = view.addToCount(512 &- run.count)
       updateHint(node)
-      if level == 1 { forgetSummary(node) } else if level == 0 { forgetSummary(node.parent) }
+      if level == 1 { loosen(node, leaf: 8, here: 8) } else if level == 0 { loosen(node.parent, leaf: 8, here: -1) }
       level &-= 1
     }
   }

@@ -55,6 +55,21 @@ extension FreeTreeCore {
     _ node: TreeNode, _ placement: Placement, in filter: some TreeFilter, where isWelcome: (Neighbourhood) -> Bool,
     _ search: inout Search
   ) -> FrameWord? {
+    guard node.level == 1, filter.slot != nil else {
+      return lookForWord(node, placement, in: filter, where: isWelcome, &search)
+    }
+    let place = NotePlace(0, filter.slot)
+    guard let before = beginSearch(node, place) else { return nil }
+    var own = Search()
+    let word = lookForWord(node, placement, in: filter, where: isWelcome, &own)
+    finish(own, of: node, place, since: before, hasFound: word != nil, &search)
+    return word
+  }
+
+  func lookForWord(
+    _ node: TreeNode, _ placement: Placement, in filter: some TreeFilter, where isWelcome: (Neighbourhood) -> Bool,
+    _ search: inout Search
+  ) -> FrameWord? {
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
       if let found = wordBelow(node, word: word, mask: ~0, placement, in: filter, where: isWelcome, &search) { return found }
@@ -67,9 +82,12 @@ extension FreeTreeCore {
     where isWelcome: (Neighbourhood) -> Bool, _ search: inout Search
   ) -> FrameWord? {
     let view = view(node)
+    let place = NotePlace(0, filter.slot)
     var left = mask
     while true {
-      let (free, partial) = (view.freeWord(word) & left, view.partialWord(word) & left)
+      let free = view.freeWord(word) & left
+      var partial = view.partialWord(word) & left
+      if partial != 0 { partial &= ~dryWord(node, place, order: 0, word) }
       guard free | partial != 0 else { return nil }
       let usable = free != 0 ? filter.usable(node, word) : 0
       let candidates = (free & usable) | (partial != 0 ? partial & filter.some(node, word) : 0)
@@ -79,7 +97,10 @@ extension FreeTreeCore {
       let slot = word &<< 6 | bit
       let child = node.child(slot)
       // Of a larger child that is wholly free, the part that would be taken decides.
-      if node.level == 1, !isWelcome(Neighbourhood(ofLeaf: child.number)) { continue }
+      if node.level == 1, !isWelcome(Neighbourhood(ofLeaf: child.number)) {
+        search.leftOut = true
+        continue
+      }
       if usable &>> UInt64(truncatingIfNeeded: bit) & 1 != 0, view.isFree(slot),
         let frame = split(view, slot, order: 6, placement, &search)
       {
@@ -100,9 +121,13 @@ extension FreeTreeCore {
     let view = view(node)
     for step in 0..<8 {
       let word = placement == .lowest ? step : 7 &- step
-      let usable = filter.usable(node, word)
       var seen = view.freeWord(word)
-      guard seen & usable != 0 else { continue }
+      guard seen != 0 else { continue }
+      let usable = filter.usable(node, word)
+      guard seen & usable != 0 else {
+        search.leftOut = true
+        continue
+      }
       let wanted = UInt16(truncatingIfNeeded: (seen & usable).nonzeroBitCount)
       let (taken, remaining) = view.reserve(upTo: wanted)
       guard taken != 0 else {

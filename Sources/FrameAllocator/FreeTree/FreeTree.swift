@@ -68,8 +68,9 @@ public typealias FreeTree = FreeTreeCore<Unobserved>
       unsafe place += room * 64
       let partial = level == 0 ? unsafe free : unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: room * 8)
       if level > 0 { unsafe place += room * 64 }
-      let dry = level == 1 && shape.hasDry ? unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: room * 64) : nil
-      if unsafe dry != nil { unsafe place += room * Int(TreeShape.dryBytes) }
+      let dryBytes = room * Int(shape.dryBytes(level))
+      let dry = dryBytes == 0 ? nil : unsafe place.bindMemory(to: Atomic<UInt64>.self, capacity: dryBytes / 8)
+      unsafe place += dryBytes
       unsafe (levels + level).initialize(
         to: TreeLevel(
           free: free, partial: partial, counts: counts, countShift: level == 0 ? 1 : 6, dry: dry, first: first,
@@ -138,16 +139,21 @@ struct TreeShape {
     let rest = frames & ((1 << shift) - 1)
     return frames >> shift + (rest > 1 ? 2 : 1)
   }
-  /// Of a node of leaves: a line for each power from 1 to 8.
-  static var dryBytes: UInt64 { 8 * 64 }
-  /// A zone of few leaves does without: its leaves' counts are a line or two.
-  var hasDry: Bool { frames >= 1 << 17 }
+  /// What a node of the level takes for notes of its children: see ``TreeLevel/dry``.
+  func dryBytes(_ level: Int) -> UInt64 {
+    switch level {
+    // A zone of few leaves does without: its leaves' counts are a line or two.
+    case 1: frames >= 1 << 17 ? 8 * 64 : 0
+    case 2: UInt64(NotePlace.lines) * 64
+    default: 0
+    }
+  }
   func countBytes(_ level: Int) -> UInt64 { level == 0 ? (nodes(0) * 2 + 63) & ~63 : nodes(level) * 64 }
 
   var bytes: ByteCount {
     var sum = Self.headerBytes
     for level in 0...top {
-      sum += countBytes(level) + nodes(level) * (level == 0 ? 64 : level == 1 && hasDry ? 128 + Self.dryBytes : 128)
+      sum += countBytes(level) + nodes(level) * ((level == 0 ? 64 : 128) + dryBytes(level))
     }
     return ByteCount(rawValue: sum)
   }

@@ -22,7 +22,8 @@ import MemoryUnits
   @inlinable @inline(__always) func usable(_ node: TreeNode, _ word: Int) -> UInt64 { ~0 }
   @inlinable @inline(__always) func some(_ node: TreeNode, _ word: Int) -> UInt64 { ~0 }
   @inlinable @inline(__always) func isEverything(below node: TreeNode) -> Bool { true }
-  @inlinable var slot: Int? { 3 }
+  @inlinable static var place: Int { 3 }
+  @inlinable var slot: Int? { Everywhere.place }
 }
 
 /// A search inside a range of frames.

@@ -41,8 +41,8 @@ import Synchronization
   /// The nodes' counts of free children: packed for leaves, a line each above them, where processors would share it.
   @usableFromInline let counts: UnsafeMutableRawPointer
   @usableFromInline let countShift: UInt64
-  /// Level 1 of larger zones only: eight lines a node, of power 1 to 8; bit set = the leaf has no run of 2^power frames. Partner: the
-  /// leaf's note.
+  /// Level 1 of larger zones: eight lines a node, of power 1 to 8; bit set = the leaf has no run of 2^power frames. Level 2: a line for
+  /// each ``NotePlace``; bit set = the node of leaves has no such block. Partner: the leaf's note, the node's summary.
   @usableFromInline let dry: UnsafeMutablePointer<Atomic<UInt64>>?
   /// Number of the first node.
   @usableFromInline let first: UInt64
@@ -75,8 +75,8 @@ import Synchronization
 /// A node's count word: how many children are free, and a note.
 ///
 /// A leaf's note is the smallest run that a search did not find there; other nodes have none. It saves looking again, and so do the
-/// bits that it has in the node above (``FreeTreeCore/dryWord(_:power:_:)``). Who makes a note looks once more after it, and who frees
-/// something erases a note that does not hold any more, so that a note is wrong only while such a free is under way.
+/// bits that it has in the node above (``FreeTreeCore/dryWord(_:_:order:_:)``). Who makes a note looks once more after it, and who frees
+/// something loosens a note that does not hold any more, so that a note is wrong only while such a free is under way.
 @frozen @usableFromInline struct NodeState {
   @usableFromInline let rawValue: UInt16
   @inlinable init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -181,17 +181,24 @@ import Synchronization
     return false
   }
 
-  /// Notes that a search which began at `before` found no run of 2^`power`. False where the count has changed since.
-  @inlinable @discardableResult func note(noRunOf power: Int, since before: NodeState) -> Bool {
-    guard power > 0, !before.rulesOut(power: power) else { return true }
+  /// Notes that a search which began at `before` found no run of 2^`power`, which `before` did not rule out. False where the count
+  /// has changed since.
+  @inlinable func note(noRunOf power: Int, since before: NodeState) -> Bool {
     let noted = before.available | UInt16(truncatingIfNeeded: power) &<< NodeState.noteShift
     return unsafe count.pointee.compareExchange(
       expected: before.rawValue, desired: noted, ordering: .sequentiallyConsistent
     ).exchanged
   }
-  /// Forgets the note: something became free.
-  @inlinable func forgetNote() {
-    if state.hasNote { unsafe count.pointee.bitwiseAnd(NodeState.countMask, ordering: .sequentiallyConsistent) }
+  /// A run of 2^`power` frames has become free: only longer ones are ruled out any more.
+  @inlinable func loosenNote(_ power: Int) {
+    var seen = state
+    while seen.hasNote && seen.note <= power {
+      let note = power >= 8 ? 0 : UInt16(truncatingIfNeeded: power &+ 1)
+      let (done, original) = unsafe count.pointee.weakCompareExchange(
+        expected: seen.rawValue, desired: seen.available | note &<< NodeState.noteShift, ordering: .sequentiallyConsistent)
+      if done { return }
+      seen = NodeState(rawValue: original)
+    }
   }
 
   /// Sets or clears a hint; returns the word as it is then, or nil where the bit was so already.

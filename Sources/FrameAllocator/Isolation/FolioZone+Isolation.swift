@@ -168,19 +168,15 @@ extension FolioZone {
   /// - Complexity: O(frames / 64 + folios). Without a reference each is about an instant.
   public borrowing func forEachFolio(in range: FrameRange, _ body: (FolioPlace, FrameShape) -> Void) {
     let range = range.intersection(zone)
-    var frame = range.start
-    while frame < range.end {
-      let place: FolioPlace
-      if let found = try? find(frame) {
-        place = found
-      } else {
-        guard let next = heads.next(from: frame, below: range.end) else { return }
-        frame = next
-        guard let found = try? find(next) else { continue }
-        place = found
-      }
-      frame = place.frames.end
-      if let head = unsafe table.descriptor(place.head) { unsafe body(place, head.pointee.shape) }
+    guard !range.isEmpty else { return }
+    // The first may have begun before the range; from then on one's end is where the next can begin.
+    var next = (try? find(range.start))?.head ?? heads.next(from: range.start, below: range.end)
+    while let head = next, let descriptor = unsafe table.descriptor(head) {
+      let shape = unsafe descriptor.pointee.shape
+      let place = FolioPlace(head: head, order: shape.order)
+      body(place, shape)
+      // Below a smaller folio's end there is no other start: the search does not wait for its descriptor to come from memory.
+      next = heads.next(from: shape.order <= Order(6) ? head + FrameCount(1) : place.frames.end, below: range.end)
     }
   }
 

@@ -186,6 +186,10 @@ import Synchronization
 
   /// Of the 64 frames of `word` of a leaf: those in pageblocks of `mobility`.
   func frames(_ mobility: FrameMobility, in leaf: TreeNode, _ word: Int) -> UInt64 {
+    if marksPerLeafShift == 0 {
+      let number = mark(of: leaf.number << 9)
+      return matches(mobility, Int(number >> 6)) >> (number & 63) & 1 != 0 ? ~0 : 0
+    }
     let start = leaf.number << 9 + UInt64(word << 6)
     // Marks of 64 frames or more cover the word; else it is put together.
     let width = min(64, UInt64(512) >> marksPerLeafShift)
@@ -250,6 +254,7 @@ struct OwnPageblocks: TreeFilter {
 
   func isEverything(below node: TreeNode) -> Bool {
     switch node.level {
+    case 0 where marks.marksPerLeafShift == 0: marks.frames(mobility, in: node, 0) == ~0
     case 0: (0..<8).allSatisfy { marks.frames(mobility, in: node, $0) == ~0 }
     case 1: (0..<8).allSatisfy { marks.leaves(mobility, below: node, $0).all == ~0 }
     default: false

@@ -55,12 +55,12 @@ extension FrameMobility {
   /// their frames are not in the zone's tree.
   ///
   /// Linux: `fallbacks` in the page allocator.
-  var fallbacks: [FrameMobility] {
+  var fallbacks: (first: FrameMobility, second: FrameMobility)? {
     switch self {
-    case .unmovable: [.reclaimable, .movable]
-    case .reclaimable: [.unmovable, .movable]
-    case .movable: [.reclaimable, .unmovable]
-    case .contiguous: []
+    case .unmovable: (.reclaimable, .movable)
+    case .reclaimable: (.unmovable, .movable)
+    case .movable: (.reclaimable, .unmovable)
+    case .contiguous: nil
     }
   }
 }

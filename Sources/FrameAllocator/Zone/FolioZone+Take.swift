@@ -193,28 +193,39 @@ extension FolioZone {
 
   private borrowing func fallBack(_ order: Order, _ mobility: FrameMobility, inside range: FrameRange) -> FrameNumber? {
     let largest = pageblocks.order.rawValue - 1
-    let mayStealSmall = mobility != .movable
-    // What none of their leaves has need not be looked for, order by order. Pageblocks above a leaf have larger blocks than that.
-    let isInLeaves = pageblocks.order <= Order(9)
-    let others = mobility.fallbacks.compactMap { other -> (mobility: FrameMobility, bound: UInt8)? in
-      guard isInLeaves else { return (other, largest) }
-      return cache.tree.boundOfRuns(in: OwnPageblocks(mobility: other, marks: pageblocks)).map { (other, UInt8($0)) }
-    }
+    guard let others = mobility.fallbacks, order.rawValue <= largest else { return nil }
+    // Most requests that come here find nothing, and what is not there is known of most.
+    let first = ordersToSeek(order, largest, others.first)
+    let second = ordersToSeek(order, largest, others.second)
     func serves(_ found: Order, _ maySteal: Bool) -> FrameNumber? {
-      for other in others where found.rawValue <= other.bound {
-        if let block = takeForeign(found, order, other.mobility, mobility, inside: range, maySteal: maySteal) { return block }
+      if found < first, let block = takeForeign(found, order, others.first, mobility, inside: range, maySteal: maySteal) {
+        return block
       }
-      return nil
+      guard found < second else { return nil }
+      return takeForeign(found, order, others.second, mobility, inside: range, maySteal: maySteal)
     }
-    for found in stride(from: largest, through: order.rawValue, by: -1).map({ Order($0) }) {
-      guard mayStealSmall || found.rawValue >= pageblocks.order.rawValue / 2 else { break }
-      if let block = serves(found, true) { return block }
+    let smallest = mobility == .movable ? max(order.rawValue, pageblocks.order.rawValue / 2) : order.rawValue
+    let end = max(first, second).rawValue
+    var found = end
+    while found > smallest {
+      found -= 1
+      if let block = serves(Order(found), true) { return block }
     }
-    guard !mayStealSmall else { return nil }
-    for found in stride(from: order.rawValue, through: largest, by: 1).map({ Order($0) }) {
-      if let block = serves(found, false) { return block }
+    guard mobility == .movable else { return nil }
+    found = order.rawValue
+    while found < end {
+      if let block = serves(Order(found), false) { return block }
+      found += 1
     }
     return nil
+  }
+
+  /// The order, from `order` up to one more than `largest`, from which on nothing is in pageblocks of a mobility.
+  private borrowing func ordersToSeek(_ order: Order, _ largest: UInt8, _ other: FrameMobility) -> Order {
+    let filter = OwnPageblocks(mobility: other, marks: pageblocks)
+    var end = order
+    while end.rawValue <= largest, cache.tree.mayHave(end, in: filter) { end = Order(end.rawValue + 1) }
+    return end
   }
 
   /// Takes a block of `found` frames out of another mobility's pageblocks, keeps `order` of it and puts the rest back.
