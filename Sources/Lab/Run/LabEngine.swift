@@ -34,14 +34,16 @@ final class LabEngine {
   var compactionPlaces: [FrameNumber?]
   /// Failed compactions to wait through, and how many of these have passed. Linux: `compact_defer_shift`.
   var deferrals: (shift: UInt32, passed: UInt32) = (0, 0)
-  /// For each mobility the smallest order that was sought in vain since something was freed last.
-  var missing = [Order](repeating: Order(63), count: FrameMobility.allCases.count)
+  /// For each mobility, in the byte of its number, the smallest order that was sought in vain since something was freed last.
+  private var missing = SIMD4<UInt8>(repeating: 63)
   /// The largest order above the costly ones that was sought in vain since the last tick.
   var wanted = Order(0)
   var spaces: [String: SpaceHolder] = [:]
   /// What pinning took so far.
   var pins = PinTally()
   var added: [AddedMemory] = []
+  /// Folios that are about to be freed together.
+  private var leaving: [FolioPlace] = []
   private let cpuCount: UInt64
   private var cpuTurn: UInt64 = 0
 
@@ -85,38 +87,43 @@ final class LabEngine {
   func advance() {
     now += 1
     for client in clients where client.slots.count > .zero || client.isRunning {
-      let cpu = nextCPU()
-      client.slots.advance { place in release(place, on: cpu) }
+      client.slots.advance { leaving.append($0) }
+      releaseLeaving(on: nextCPU(), in: lab.machine.zones)
     }
     for name in drivers.keys.sorted() { drivers[name]?.advance(self) }
-    feed()
+    feed(in: lab.machine.zones)
     balance()
   }
 
   /// Lets the running clients allocate what is due, in small pieces by turns, as processes would.
-  private func feed() {
+  private func feed(in zones: borrowing ZoneSet) {
     var open: [Client] = []
     for client in clients where client.isRunning {
       client.age += 1
       client.owed += due(client)
       if client.owed > 0 { open.append(client) }
     }
+    var index = 0
     while !open.isEmpty {
-      open.removeAll { client in
-        let cpu = nextCPU()
-        for _ in 0..<16 {
-          let order = client.pickOrder()
-          let bytes = order.frames.bytes(shift)
-          guard bytes.rawValue <= client.owed else { return true }
-          guard let got = allocate(order, for: client, on: cpu) else {
-            client.owed = 0
-            return true
-          }
-          client.owed -= min(client.owed, got.order.frames.bytes(shift).rawValue)
-        }
+      if feed(open[index], in: zones) { index += 1 } else { open.remove(at: index) }
+      if index >= open.count { index = 0 }
+    }
+  }
+
+  /// Lets a client allocate up to 16 folios. False where it has what is due to it.
+  private func feed(_ client: Client, in zones: borrowing ZoneSet) -> Bool {
+    let cpu = nextCPU()
+    for _ in 0..<16 {
+      let order = client.pickOrder()
+      let bytes = order.frames.bytes(shift)
+      guard bytes.rawValue <= client.owed else { return false }
+      guard let got = allocate(order, for: client, on: cpu, in: zones) else {
+        client.owed = 0
         return false
       }
+      client.owed -= min(client.owed, got.order.frames.bytes(shift).rawValue)
     }
+    return true
   }
 
   /// Bytes that become due in a tick.
@@ -135,16 +142,38 @@ final class LabEngine {
     return min(rate.rawValue * tick.rawValue, limit - held - client.owed)
   }
 
-  func forgetMissing() {
-    for index in missing.indices { missing[index] = Order(63) }
+  func forgetMissing() { missing = SIMD4(repeating: 63) }
+
+  func isMissing(_ order: Order, _ mobility: FrameMobility) -> Bool { order.rawValue >= missing[Int(mobility.rawValue)] }
+
+  func noteMissing(_ order: Order, _ mobility: FrameMobility) { missing[Int(mobility.rawValue)] = order.rawValue }
+
+  private static let leavingTogether = 64
+
+  /// Gives back folios that leave at once. Their descriptors lie far apart: looked at one after the other first, they come from memory
+  /// together, and not each while the one before it is being freed. A tenth of a run's time (`megalith-bench lab --memory 64G --hours 3`).
+  private func releaseLeaving(on cpu: CPUIndex, in zones: borrowing ZoneSet) {
+    var first = 0
+    while first < leaving.count {
+      let end = min(first + Self.leavingTogether, leaving.count)
+      for place in leaving[first..<end] {
+        // No folio's memmap goes before the folio.
+        if let descriptor = zones.table.descriptor(place.head) { _ = zones.isFolio(place, descriptor) }
+      }
+      for index in first..<end { release(leaving[index], on: cpu, in: zones) }
+      first = end
+    }
+    leaving.removeAll(keepingCapacity: true)
   }
 
   /// Gives a folio back.
-  func release(_ place: FolioPlace, on cpu: CPUIndex) {
+  func release(_ place: FolioPlace, on cpu: CPUIndex) { release(place, on: cpu, in: lab.machine.zones) }
+
+  private func release(_ place: FolioPlace, on cpu: CPUIndex, in zones: borrowing ZoneSet) {
     operations += 1
     forgetMissing()
     do throws(FolioError) {
-      try lab.machine.zones.free(at: place.head, order: place.order, on: cpu)
+      try zones.free(at: place.head, order: place.order, on: cpu)
     } catch {
       preconditionFailure("a client's folio at \(place.head) is not there: \(error)")
     }
@@ -167,7 +196,11 @@ extension LabEngine {
     for client in clients {
       var list: [UInt32] = []
       client.slots.forEach { slot, _ in list.append(slot) }
-      for slot in list { release(client.slots.remove(slot), on: CPUIndex(0)) }
+      for slot in list {
+        leaving.append(client.slots.remove(slot))
+        if leaving.count >= Self.leavingTogether { releaseLeaving(on: CPUIndex(0), in: lab.machine.zones) }
+      }
+      releaseLeaving(on: CPUIndex(0), in: lab.machine.zones)
     }
     lab.machine.zones.drain()
     do { try lab.machine.checkInvariants() } catch { preconditionFailure("the machine contradicts itself: \(error)") }

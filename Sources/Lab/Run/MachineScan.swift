@@ -25,6 +25,9 @@ struct MachineScan {
     /// Whose most of what is most in the way is.
     var owner: UInt16 = 0
     var ownerFrames: UInt32 = 0
+    /// Who came last, and with how much: clients come one after the other.
+    var candidate: UInt16 = 0
+    var candidateFrames: UInt32 = 0
     /// What of it is most in the way.
     var rank = Rank.free
 
@@ -38,12 +41,15 @@ struct MachineScan {
       }
       if rank.rawValue > self.rank.rawValue {
         (self.rank, self.owner, ownerFrames) = (rank, owner, frames)
+        (candidate, candidateFrames) = (owner, 0)
       } else if rank == self.rank {
-        if owner == self.owner {
+        guard owner != self.owner else {
           ownerFrames += frames
-        } else if frames > ownerFrames {
-          (self.owner, ownerFrames) = (owner, frames)
+          return
         }
+        if owner != candidate { (candidate, candidateFrames) = (owner, 0) }
+        candidateFrames += frames
+        if candidateFrames > ownerFrames { (self.owner, ownerFrames) = (owner, candidateFrames) }
       }
     }
   }
@@ -145,29 +151,41 @@ struct MachineScan {
     for range in engine.lab.machine.boot.reserved { takeMemory(range, .reserved, engine) }
     for range in engine.lab.machine.boot.memmap { takeMemory(range, .memmap, engine) }
     for added in engine.added where added.isOnline { for range in added.memmap { take(range, .fixed, BuiltIn.memmap.rawValue) } }
-    for index in engine.lab.machine.zones.indices {
-      for range in ranges {
-        engine.lab.machine.zones[index].forEachFolio(in: range.frames) { place, shape in
-          let (rank, owner) = Self.kind(of: place, shape, engine)
-          if rank != .free { take(place.frames, rank, owner) }
-          if rank == .pool { markPool(place) }
-        }
-      }
+    for client in engine.clients {
+      let rank = client.isPinned || client.mobility != .movable ? Rank.fixed : client.isCache ? .cache : .movable
+      let owner = UInt16(truncatingIfNeeded: Self.builtIn.count + Int(client.number))
+      var number = 0
+      client.slots.forEach { _, place in take(place, in: &number, rank, owner) }
     }
+    fillRest(engine)
     for cell in cells { byOwner[0] += UInt64(cell.free) }
   }
 
-  /// How much in the way a folio is, and whose.
-  private static func kind(of place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (Rank, UInt16) {
-    if let (client, _) = engine.owner.owner(of: place.head) {
-      let rank = client.isPinned || client.mobility != .movable ? Rank.fixed : client.isCache ? .cache : .movable
-      return (rank, UInt16(truncatingIfNeeded: Self.builtIn.count + Int(client.number)))
+  /// Folios that are no client's, in the cells of which clients and the zone's free frames leave something.
+  private mutating func fillRest(_ engine: LabEngine) {
+    for index in engine.lab.machine.zones.indices {
+      let span = engine.lab.machine.zones.descriptions[Int(index.rawValue)].span
+      for (number, range) in ranges.enumerated() where range.frames.overlaps(span) {
+        var start = range.frames.start
+        for cell in cellIndices(ofRange: number) {
+          let frames = FrameRange(start: start, count: unit.frames).intersection(span)
+          start += unit.frames
+          guard !frames.isEmpty, UInt64(cells[cell].free) != engine.lab.machine.zones[index].freeInTree(in: frames).rawValue
+          else { continue }
+          engine.lab.machine.zones[index].forEachFolio(in: frames) { place, shape in
+            guard engine.owner.owner(of: place.head) == nil else { return }
+            let (rank, owner) = Self.kind(of: place, shape, engine)
+            let part = place.frames.intersection(frames)
+            if rank != .free { take(part, rank, owner.rawValue) }
+            if rank == .pool { cells[cell].poolOrder = max(cells[cell].poolOrder, place.order) }
+          }
+        }
+      }
     }
-    let (rank, owner) = builtIn(place, shape, engine)
-    return (rank, owner.rawValue)
   }
 
-  private static func builtIn(_ place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (Rank, BuiltIn) {
+  /// How much in the way a folio is that is no client's, and whose.
+  private static func kind(of place: FolioPlace, _ shape: FrameShape, _ engine: LabEngine) -> (Rank, BuiltIn) {
     switch shape.kind {
     case .isolated: return (.free, .free)
     case .pageTable: return (.fixed, .tables)
@@ -206,8 +224,17 @@ struct MachineScan {
     }
   }
 
-  private mutating func markPool(_ page: FolioPlace) {
-    forEachCell(of: page.frames) { cells, index, _ in cells[index].poolOrder = max(cells[index].poolOrder, page.order) }
+  /// What a folio takes. Most lie in one cell, of the range of which the one before was.
+  private mutating func take(_ place: FolioPlace, in number: inout Int, _ rank: Rank, _ owner: UInt16) {
+    let shift = UInt64(unit.rawValue)
+    if !ranges[number].frames.contains(place.head) { number = ranges.firstIndex { $0.frames.contains(place.head) } ?? number }
+    let base = ranges[number]
+    guard place.order <= unit, base.frames.contains(place.frames) else { return take(place.frames, rank, owner) }
+    let index = base.first + Int((place.head - base.frames.start).rawValue >> shift)
+    let frames = UInt32(place.order.frames.rawValue)
+    byOwner[Int(owner)] += place.order.frames.rawValue
+    cells[index].free -= min(frames, cells[index].free)
+    cells[index].add(frames, rank, owner)
   }
 
   private mutating func take(_ range: FrameRange, _ rank: Rank, _ owner: UInt16) {
