@@ -35,7 +35,7 @@ public struct WorkloadMix: Hashable, Sendable {
     inodesInUse = share(120)
     inodes = share(100)
     objects = share(90)
-    buffers = share(80)
+    buffers = share(40)
     node = workload.node
   }
 

@@ -73,8 +73,8 @@ extension LabEngine {
       name + "/jobs",
       flow(
         .movable, [(512, 1), (16, 4), (4, 4), (1, 6)], limit: jobs, fillsIn: .zero,
-        rate: ByteCount(rawValue: jobs.rawValue / 3600),
-        .exponential(mean: Seconds(3600)), node: node))
+        rate: ByteCount(rawValue: jobs.rawValue / 28_800),
+        .exponential(mean: Seconds(28_800)), node: node))
     for part in ["/services", "/jobs"] {
       var tables = flow(
         .unmovable, [(1, 1)], limit: mix.tables, fillsIn: .zero, rate: .zero, .exponential(mean: Seconds(7200)),
